@@ -1,0 +1,22 @@
+/**
+ * Time as a parameter: whoever needs the hour or a timer is given a Clock, so that a test can move it.
+ *
+ * @module
+ */
+
+/** Where time comes from. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Calls `fn` once after `ms`; the returned function cancels it. */
+  setTimer(ms: number, fn: () => void): () => void;
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimer(ms, fn) {
+    const id = setTimeout(fn, ms);
+    return () => clearTimeout(id);
+  },
+};

@@ -1,0 +1,53 @@
+/**
+ * The errors that cross the wire. Each is a ConnectError: a status code, a text that names the current value, and the
+ * google.rpc detail that tells a program what a person reads in the text. Anything else that is thrown is "internal
+ * error" to the caller and stands whole in the log.
+ *
+ * @module
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { BadRequestSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.ts";
+
+/** The request is wrong in `field`; sending it again cannot help. */
+export function invalidArgument(field: string, description: string): ConnectError {
+  return new ConnectError(`${field}: ${description}`, Code.InvalidArgument, undefined, [
+    { desc: BadRequestSchema, value: { fieldViolations: [{ field, description }] } },
+  ]);
+}
+
+/** A gap: the caller is ahead of what is committed. */
+export function outOfRange(field: string, description: string): ConnectError {
+  return new ConnectError(`${field}: ${description}`, Code.OutOfRange, undefined, [
+    { desc: BadRequestSchema, value: { fieldViolations: [{ field, description }] } },
+  ]);
+}
+
+/** Bytes are not what they were said to be. */
+export function dataLoss(message: string): ConnectError {
+  return new ConnectError(message, Code.DataLoss);
+}
+
+/** A final limit: a retry cannot help, so there is no RetryInfo. */
+export function overLimit(message: string): ConnectError {
+  return new ConnectError(message, Code.ResourceExhausted);
+}
+
+/** A store is down, slow or full for now; a retry after `retryMs` can help. */
+export function unavailable(message: string, cause?: unknown, retryMs = 1000): ConnectError {
+  return new ConnectError(
+    message,
+    Code.Unavailable,
+    undefined,
+    [{ desc: RetryInfoSchema, value: { retryDelay: duration(retryMs) } }],
+    cause,
+  );
+}
+
+/** Nothing of that name. */
+export function notFound(message: string): ConnectError {
+  return new ConnectError(message, Code.NotFound);
+}
+
+function duration(ms: number): { seconds: bigint; nanos: number } {
+  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
+}

@@ -1,0 +1,156 @@
+/**
+ * Every numeric limit in one place: its value, its unit, and what it protects against. What an operator may need to
+ * move is a default here and an environment variable in config.ts.
+ *
+ * @module
+ */
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+// ---- the wire ----
+
+/** Bytes of one message, compressed or not: grpc-go's default. Stops a length prefix or a gzip bomb from filling memory. */
+export const MAX_MESSAGE_BYTES = 4 * MIB;
+/** Messages handed to a service at once. Bounds what one call holds decoded while the service is busy. */
+export const MAX_BATCH_ITEMS = 1000;
+/** Bytes of messages handed to a service at once, for the same reason; one message may exceed it. */
+export const MAX_BATCH_BYTES = 1 * MIB;
+/** The longest deadline a client may ask for, ms. A longer one would pin a call's buffers for as long as it likes. */
+export const MAX_DEADLINE_MS = DAY;
+/** Rejections named in a receipt; counts go on beyond. Keeps a receipt of a stream of bad items small. */
+export const MAX_REJECTIONS = 100;
+/** Bytes of a request's body that are read and dropped after its answer is known, so that the client gets to read it. */
+export const MAX_DRAIN_BYTES = 4 * MIB;
+/** How long such a drain may take, ms. A client that trickles must not hold a connection. */
+export const MAX_DRAIN_MS = 2 * SECOND;
+
+// ---- files ----
+
+/** Default bytes of one file. A full disk is the alternative. */
+export const MAX_FILE_BYTES = 16 * GIB;
+/** Bytes of a file name in UTF-8: what file systems allow. */
+export const MAX_FILE_NAME_BYTES = 255;
+/** Bytes of a content type: more is no media type. */
+export const MAX_CONTENT_TYPE_BYTES = 127;
+/** Extensions that are accepted by default. */
+export const ALLOWED_EXTENSIONS: readonly string[] = [".txt", ".csv", ".json", ".xml"];
+/** Bytes of a file that one SHA-256 covers at rest: the least that a read has to verify. */
+export const BLOCK_BYTES = 1 * MIB;
+/** Block checksums in one KV value: 1,000 of 32 bytes stay under the 64 KiB that a value may have. */
+export const BLOCKS_PER_VALUE = 1000;
+/** How often an upload's progress is committed at the most, ms. */
+export const UPLOAD_COMMIT_MS = 1 * SECOND;
+/** Default time that an upload may stand still before the sweep removes it, ms. */
+export const UPLOAD_EXPIRY_MS = DAY;
+/** How many bytes at a file's beginning are looked at to see whether its content contradicts its name. */
+export const SNIFF_BYTES = 512;
+/** Bytes of data in one chunk of a download. */
+export const DOWNLOAD_CHUNK_BYTES = 256 * KIB;
+
+// ---- points ----
+
+/** Bytes of a source, a metric's name or a tag's key, in UTF-8. A name is no place for data. */
+export const MAX_NAME_BYTES = 256;
+/** Bytes of a tag's value, in UTF-8. */
+export const MAX_TAG_VALUE_BYTES = 1 * KIB;
+/** Tags of a point. */
+export const MAX_TAGS = 32;
+/** Metrics of a point. Each is a series, and one commit (GROUP_BYTES) must be able to register those of a point. */
+export const MAX_METRICS = 128;
+/** Bytes of source, metric and tags together: each series stands in a segment's dictionary and in the index of series. */
+export const MAX_SERIES_BYTES = 2 * KIB;
+/** Default number of series of a tenant. Beyond it, memory and the index grow without end (a tag that holds an id). */
+export const MAX_SERIES = 100_000;
+/** How far ahead of the server's clock a timestamp may be, ms. Further on, it is taken for a wrong unit or clock. */
+export const MAX_FUTURE_MS = DAY;
+
+// ---- logs ----
+
+/** Bytes of a log message in UTF-8: an entry that does not compress must still fit a segment. */
+export const MAX_LOG_MESSAGE_BYTES = 32 * KIB;
+/** Fields of a log entry. */
+export const MAX_LOG_FIELDS = 64;
+/** Bytes of all keys and values of an entry's fields, for the same reason. */
+export const MAX_LOG_FIELD_BYTES = 16 * KIB;
+/** Bytes of a bloom filter: the index value of a segment stays small enough to read thousands of them. */
+export const MAX_BLOOM_BYTES = 4 * KIB;
+/** Bytes of one token that the filter knows; of a longer word it knows the beginning. */
+export const MAX_TOKEN_BYTES = 64;
+
+// ---- segments and commits ----
+
+/** Items after which buffered ones are packed and committed. */
+export const FLUSH_ITEMS = 1000;
+/** Time after which buffered items are packed and committed, ms. An entry is searchable within 6 s. */
+export const FLUSH_MS = 5 * SECOND;
+/** Bytes of a packed segment: it is one KV value, which may have 64 KiB. */
+export const MAX_SEGMENT_BYTES = 56 * KIB;
+/** Bytes of a segment once unpacked. What a damaged or hostile value can claim to be. */
+export const MAX_SEGMENT_RAW_BYTES = 4 * MIB;
+/** Raw bytes of items that one commit takes: packed they stay under KV's limit of an atomic operation. */
+export const GROUP_BYTES = 512 * KIB;
+/** New series that one commit registers: each is a mutation, and all keys together may have 80 KiB. */
+export const GROUP_NEW_SERIES = 400;
+/** Hours that the items of one commit may lie in: each is a segment, hence one or two mutations. */
+export const GROUP_HOURS = 150;
+/** Raw bytes of items that wait for a commit, of all calls together. Beyond it, calls are not read from. */
+export const MAX_BUFFERED_BYTES = 32 * MIB;
+
+// ---- KV (what Deno KV takes, with a margin) ----
+
+/** Checks in one atomic operation. */
+export const KV_MAX_CHECKS = 10;
+/** Mutations in one atomic operation. */
+export const KV_MAX_MUTATIONS = 1000;
+/** Bytes of keys and values in one atomic operation. */
+export const KV_MAX_ATOMIC_BYTES = 800 * KIB;
+/** Bytes of the keys in one atomic operation. */
+export const KV_MAX_KEY_BYTES = 80 * KIB;
+/** Bytes of a blob in one KV value. */
+export const KV_PIECE_BYTES = 60 * KIB;
+/** How long a KV call may take, ms. A remote KV waits without end for a dead server. */
+export const KV_TIMEOUT_MS = 2 * SECOND;
+/** KV entries read, or deleted, at once: with 64 KiB each, some MiB, and a transaction that holds up no commit. */
+export const KV_LIST_BATCH = 100;
+
+// ---- queries ----
+
+/** Rows on a page. */
+export const MAX_PAGE_SIZE = 1000;
+/** Rows on a page when the request does not say. */
+export const DEFAULT_PAGE_SIZE = 100;
+/** Series in the answer to a query of metrics. */
+export const MAX_QUERY_SERIES = 1000;
+/** Buckets in the answer to a query of metrics, of all series together. Each holds a sketch while it is made. */
+export const MAX_QUERY_BUCKETS = 100_000;
+/** Quantiles in a query of metrics. */
+export const MAX_QUERY_QUANTILES = 16;
+/** Words, and fields, in a search. */
+export const MAX_SEARCH_TERMS = 32;
+/** Relative error of a quantile. */
+export const SKETCH_ERROR = 0.01;
+/** Bins of a sketch. Beyond it the lowest are merged, so that the upper quantiles stay exact to SKETCH_ERROR. */
+export const MAX_SKETCH_BINS = 4096;
+
+// ---- keeping ----
+
+/** Default days that points and logs are kept. */
+export const RETENTION_DAYS = 30;
+/** Days that an operator may set: later timestamps than a JavaScript date can hold are nobody's retention. */
+export const MAX_RETENTION_DAYS = 36_500;
+/** Default seconds between two rounds of housekeeping. */
+export const HOUSEKEEPING_SECONDS = 60;
+/** How long one step of housekeeping may take, ms. */
+export const HOUSEKEEPING_STEP_MS = 100;
+/** Default bytes of disk that stay free: writes stop before, so that deleting always has room. */
+export const MIN_FREE_BYTES = 256 * MIB;
+/** How old the known figure of free space may be, ms. */
+export const FREE_SPACE_AGE_MS = 1 * SECOND;
+/** How long stopping may take, ms. */
+export const SHUTDOWN_MS = 5 * SECOND;

@@ -1,0 +1,228 @@
+/**
+ * What services ask of stores. Services know only this file; store/kv and store/blob implement it.
+ *
+ * @module
+ */
+
+// ---- points ----
+
+/** What identifies a series. Two are the same if these are equal; the order of tags never matters. */
+export interface Series {
+  readonly source: string;
+  readonly metric: string;
+  /** Sorted by key (code units), keys unique. */
+  readonly tags: readonly (readonly [key: string, value: string])[];
+  /** `seriesKey()` of the other three: equal keys, equal series. */
+  readonly key: string;
+}
+
+/**
+ * Validated points in columns. Point `i` has the timestamp `timestamps[i]` and the samples from `ends[i - 1]` (0 for the
+ * first) up to `ends[i]`; sample `j` belongs to `series[seriesOf[j]]` and has the value `values[j]`.
+ */
+export interface PointBatch {
+  readonly series: readonly Series[];
+  /** ms since the epoch, one a point. */
+  readonly timestamps: readonly number[];
+  readonly ends: readonly number[];
+  readonly seriesOf: readonly number[];
+  readonly values: readonly number[];
+}
+
+/** Takes the points of one call. */
+export interface PointWriter {
+  /** Which of these series may not be kept, because the tenant does not know them and has no room for more. */
+  refused(series: readonly Series[]): Promise<ReadonlySet<Series>>;
+  /** Takes a batch; resolves when there is room for more, which is before it is durable. */
+  write(batch: PointBatch): Promise<void>;
+  /** Resolves when all that was written is durable; rejects if any of it is not. */
+  flush(): Promise<void>;
+}
+
+export interface SeriesFilter {
+  readonly source?: string;
+  readonly metric?: string;
+  readonly tags: readonly (readonly [key: string, value: string])[];
+}
+
+export interface MetricsQuery extends SeriesFilter {
+  /** ms since the epoch; `from` inclusive, `to` exclusive. */
+  readonly from: number;
+  readonly to: number;
+  /** Width of a bucket in ms; 0 is one bucket for all. */
+  readonly step: number;
+  /** Whether buckets need a sketch. */
+  readonly quantiles: readonly number[];
+}
+
+export interface BucketResult {
+  readonly start: number;
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  readonly last: number;
+  /** In the order asked for. */
+  readonly quantiles: readonly number[];
+}
+
+export interface MetricsResult {
+  readonly series: readonly { readonly series: Series; readonly buckets: readonly BucketResult[] }[];
+  readonly opened: number;
+  readonly skipped: number;
+}
+
+export interface PointStore {
+  writer(tenant: string): PointWriter;
+  query(tenant: string, query: MetricsQuery, signal: AbortSignal): Promise<MetricsResult>;
+  /** Series in the order of their ids, after the id `after`. */
+  series(
+    tenant: string,
+    filter: SeriesFilter,
+    limit: number,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly series: readonly Series[]; readonly next: string | undefined }>;
+}
+
+// ---- logs ----
+
+/** Levels in ascending order; a record's level is an index into it. */
+export const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] as const;
+
+/** A validated log entry. */
+export interface LogRecord {
+  readonly application: string;
+  /** Index into LEVELS. */
+  readonly level: number;
+  /** ms since the epoch. */
+  readonly timestamp: number;
+  readonly message: string;
+  /** Sorted by key (code units), keys unique. */
+  readonly fields: readonly (readonly [key: string, value: string])[];
+}
+
+/** A stored log entry. Entries are ordered by timestamp, then id (as text). */
+export interface StoredLog extends LogRecord {
+  readonly id: string;
+}
+
+/** Takes the entries of one call. */
+export interface LogWriter {
+  /** Takes entries; resolves when there is room for more, which is before they are durable. */
+  write(records: readonly LogRecord[]): Promise<void>;
+  /** Resolves when all that was written is durable; rejects if any of it is not. */
+  flush(): Promise<void>;
+}
+
+export interface LogSearch {
+  readonly application?: string;
+  /** Index into LEVELS; entries of this level and above. */
+  readonly minLevel: number;
+  readonly from: number;
+  readonly to: number;
+  /** Each must be a word of the message or of a field's value; folded by `foldWord()`. */
+  readonly words: readonly string[];
+  readonly fields: readonly (readonly [key: string, value: string])[];
+  readonly newestFirst: boolean;
+  readonly limit: number;
+  /** Only what comes after this entry, in the order asked for. */
+  readonly after?: { readonly timestamp: number; readonly id: string };
+}
+
+export interface LogSearchResult {
+  readonly hits: readonly StoredLog[];
+  /** Whether there may be more after the last hit. */
+  readonly more: boolean;
+  readonly opened: number;
+  readonly skipped: number;
+}
+
+export interface LogStore {
+  writer(tenant: string): LogWriter;
+  search(tenant: string, search: LogSearch, signal: AbortSignal): Promise<LogSearchResult>;
+}
+
+// ---- files ----
+
+export interface FileInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly size: number;
+  /** Lower-case hex SHA-256. */
+  readonly sha256: string;
+  readonly contentType: string;
+  readonly chunkCount: number;
+  /** ms since the epoch. */
+  readonly createdAt: number;
+}
+
+/** Takes the bytes of one file. Ends with `finish` or `abort`. */
+export interface FileWriter {
+  /** The next bytes of the file; resolves when there is room for more. `data` must not change afterwards. */
+  append(data: Uint8Array): Promise<void>;
+  /**
+   * Makes the file visible, with all its bytes durable. DATA_LOSS, and no file, if `sha256` (lower-case hex) is given and
+   * is not that of the bytes.
+   */
+  finish(file: { name: string; contentType: string; chunkCount: number; sha256?: string }): Promise<FileInfo>;
+  /** Removes what was written. */
+  abort(): Promise<void>;
+}
+
+/** Bytes from `start` (inclusive) up to `end` (exclusive). */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface FileStore {
+  writer(tenant: string): Promise<FileWriter>;
+  get(tenant: string, id: string): Promise<FileInfo | undefined>;
+  /** Newest first, those older than the id `before`. */
+  list(tenant: string, limit: number, before: string | undefined): Promise<readonly FileInfo[]>;
+  /** The file's bytes, each block verified before any byte of it is given out; throws DATA_LOSS at a damaged one. */
+  read(tenant: string, id: string, range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Whether there was one. */
+  remove(tenant: string, id: string): Promise<boolean>;
+}
+
+// ---- blobs ----
+
+/** What one epoch wrote of a blob. */
+export interface Piece {
+  readonly epoch: number;
+  /** Committed bytes; what the piece holds beyond does not exist. */
+  readonly length: number;
+}
+
+/** One change of KV that belongs to a commit. */
+export type Mutation =
+  | { readonly type: "set"; readonly key: Deno.KvKey; readonly value: Uint8Array }
+  | { readonly type: "delete"; readonly key: Deno.KvKey };
+
+/** Appends to one piece. Not for concurrent use. */
+export interface PieceWriter {
+  /** How many bytes `append` takes before the next `sync`: Infinity where nothing has to wait for it. */
+  readonly room: number;
+  append(data: Uint8Array): Promise<void>;
+  /**
+   * Makes what was appended durable. `mutations` are what must be in the commit that counts these bytes: nothing for
+   * most stores, the bytes themselves where the store is KV.
+   */
+  sync(): Promise<{ readonly length: number; readonly mutations: readonly Mutation[] }>;
+  /** No more will be appended; what was synced stays. */
+  seal(): Promise<void>;
+}
+
+/** Keeps the bytes of blobs as pieces. */
+export interface BlobStore {
+  /** Begins a piece. ALREADY_EXISTS if there is one: an epoch has one writer. */
+  create(blobId: string, epoch: number): Promise<PieceWriter>;
+  /** The bytes of the given range of the blob that these pieces make up. DATA_LOSS where bytes are missing. */
+  read(blobId: string, pieces: readonly Piece[], range: ByteRange): AsyncIterable<Uint8Array>;
+  /** Every piece, with the time of its last change where the store knows it (else that of its blob's id). */
+  list(): AsyncIterable<{ readonly blobId: string; readonly epoch: number; readonly changedAt: number }>;
+  /** Removes a piece; nothing if there is none. */
+  remove(blobId: string, epoch: number): Promise<void>;
+}
