@@ -1,0 +1,143 @@
+/**
+ * The index of a log segment: enough to know that a search finds nothing in it, without opening it.
+ *
+ * ```
+ * min time      signed     ms since the epoch
+ * max time      varint     less min time
+ * levels        6 varints  entries of each level
+ * applications  names, each with a varint of its entries
+ * field names   names
+ * bloom         the rest: a filter (bloom.ts) of the words of messages and field values, and of whole fields
+ *
+ * names         u8 whether these are all (1) or there were too many (0), varint count, then each as string
+ * ```
+ *
+ * Names take at most MAX_NAMES_BYTES a list: the most frequent applications, and field names from the first in order. A
+ * list that is not complete says nothing about what is not on it. So an index has at most some 12 KiB.
+ *
+ * @module
+ */
+import { KIB } from "../../limits.ts";
+import { LEVELS, type LogRecord, type LogSearch } from "../types.ts";
+import { BloomBuilder, bloomHas, fieldToken } from "./bloom.ts";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+import { forEachToken } from "./tokens.ts";
+import { DamagedError } from "./value.ts";
+
+/** Bytes of a list of names: 15 of the longest, hundreds of ordinary ones. */
+const MAX_NAMES_BYTES = 4 * KIB;
+
+/** What of a search an index can judge. */
+export type IndexSearch = Pick<LogSearch, "application" | "minLevel" | "from" | "to" | "words" | "fields">;
+
+/** Encodes the index of a segment with these entries. */
+export function encodeLogIndex(records: readonly LogRecord[]): Uint8Array<ArrayBuffer> {
+  let minTime = Infinity;
+  let maxTime = -Infinity;
+  const levels = LEVELS.map(() => 0);
+  const applications = new Map<string, number>();
+  const fieldNames = new Set<string>();
+  const bloom = new BloomBuilder();
+  for (const { timestamp, level, application, message, fields } of records) {
+    if (timestamp < minTime) minTime = timestamp;
+    if (timestamp > maxTime) maxTime = timestamp;
+    levels[level]++;
+    applications.set(application, (applications.get(application) ?? 0) + 1);
+    bloom.addWords(message);
+    for (const [key, value] of fields) {
+      fieldNames.add(key);
+      bloom.addWords(value);
+      bloom.addField(key, value);
+    }
+  }
+  const out = new ByteWriter(8 * KIB);
+  out.signed(records.length === 0 ? 0 : minTime);
+  out.varint(records.length === 0 ? 0 : maxTime - minTime);
+  for (const count of levels) out.varint(count);
+  const frequent = Array.from(applications).sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1));
+  writeNames(out, frequent.map(([name]) => name), (name) => out.varint(applications.get(name) ?? 0));
+  writeNames(out, Array.from(fieldNames).sort(), () => {});
+  out.raw(bloom.build());
+  return out.finish();
+}
+
+/** @throws {DamagedError} If `bytes` is no index. */
+export function decodeLogIndex(bytes: Uint8Array): LogIndex {
+  return new LogIndex(new ByteReader(bytes));
+}
+
+/** An index that was decoded. */
+export class LogIndex {
+  /** ms since the epoch, of the earliest and of the latest entry. */
+  readonly minTime: number;
+  readonly maxTime: number;
+  readonly count: number;
+  /** Entries per level, by index into LEVELS. */
+  readonly levels: readonly number[];
+  /** Entries per application; if not complete, of the most frequent ones only. */
+  readonly applications: ReadonlyMap<string, number>;
+  readonly applicationsComplete: boolean;
+  /** Sorted by code units. */
+  readonly fieldNames: readonly string[];
+  readonly fieldNamesComplete: boolean;
+  /** See bloom.ts. */
+  readonly bloom: Uint8Array;
+
+  constructor(reader: ByteReader) {
+    this.minTime = reader.signed();
+    this.maxTime = this.minTime + reader.varint();
+    this.levels = LEVELS.map(() => reader.varint());
+    this.count = this.levels.reduce((sum, count) => sum + count, 0);
+    this.applicationsComplete = readFlag(reader);
+    this.applications = new Map(
+      Array.from({ length: reader.count(2) }, () => [reader.string(), reader.varint()] as const),
+    );
+    this.fieldNamesComplete = readFlag(reader);
+    this.fieldNames = Array.from({ length: reader.count() }, () => reader.string());
+    this.bloom = reader.raw(reader.remaining);
+  }
+
+  /** Whether the segment may have an entry that the search is for: false is certain. */
+  mayMatch(search: IndexSearch): boolean {
+    if (this.count === 0 || this.maxTime < search.from || this.minTime >= search.to) return false;
+    if (!this.levels.some((count, level) => count > 0 && level >= search.minLevel)) return false;
+    if (search.application !== undefined && this.applicationsComplete && !this.applications.has(search.application)) {
+      return false;
+    }
+    for (const [key, value] of search.fields) {
+      if (this.fieldNamesComplete && !this.fieldNames.includes(key)) return false;
+      if (!bloomHas(this.bloom, fieldToken(key, value))) return false;
+    }
+    return search.words.every((word) => this.#mayHave(word));
+  }
+
+  /** Whether all tokens of what is sought may be there; one that has none, such as `->`, may be anywhere. */
+  #mayHave(word: string): boolean {
+    let may = true;
+    forEachToken(word, (token) => may &&= bloomHas(this.bloom, token));
+    return may;
+  }
+}
+
+/** Writes as many names as there is room for; `writeMore` writes what belongs to each. */
+function writeNames(out: ByteWriter, names: readonly string[], writeMore: (name: string) => void): void {
+  const sizes = new ByteWriter(1 * KIB);
+  let fitting = 0;
+  for (const name of names) {
+    sizes.string(name);
+    if (sizes.length > MAX_NAMES_BYTES) break;
+    fitting++;
+  }
+  out.u8(fitting === names.length ? 1 : 0);
+  out.varint(fitting);
+  for (let i = 0; i < fitting; i++) {
+    out.string(names[i]);
+    writeMore(names[i]);
+  }
+}
+
+function readFlag(reader: ByteReader): boolean {
+  const flag = reader.u8();
+  if (flag > 1) throw new DamagedError(`Cannot decode an index: current flag is ${flag}`);
+  return flag === 1;
+}

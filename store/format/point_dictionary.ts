@@ -1,0 +1,120 @@
+/**
+ * The dictionary of a point segment: its series, with each string and each set of tags once.
+ *
+ * ```
+ * strings   varint count, then each as string
+ * tag sets  varint count, then of each: varint count, and for each tag two varints, its key's and its value's string
+ * series    varint count, then of each three varints: source's string, metric's string, tag set
+ * ```
+ *
+ * Indexes are those of first use. The metrics of a point share its source and tags, so most series cost three bytes and
+ * a new string.
+ *
+ * @module
+ */
+import type { Series } from "../types.ts";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+import { seriesKey } from "./series.ts";
+import { DamagedError } from "./value.ts";
+
+type Tag = readonly [key: string, value: string];
+
+/** Encodes series in their order. */
+export function encodeDictionary(series: Iterable<Series>): Uint8Array<ArrayBuffer> {
+  const strings = new Map<string, number>();
+  const tagSets = new Map<string, number>();
+  const stringOut = new ByteWriter(1024);
+  const tagOut = new ByteWriter(256);
+  const seriesOut = new ByteWriter(256);
+
+  const stringIndex = (text: string): number => {
+    const known = strings.get(text);
+    if (known !== undefined) return known;
+    const index = strings.size;
+    strings.set(text, index);
+    stringOut.string(text);
+    return index;
+  };
+  const tagSetIndex = (tags: readonly Tag[]): number => {
+    const indexes = tags.flatMap(([key, value]) => [stringIndex(key), stringIndex(value)]);
+    const id = indexes.join();
+    const known = tagSets.get(id);
+    if (known !== undefined) return known;
+    const index = tagSets.size;
+    tagSets.set(id, index);
+    tagOut.varint(tags.length);
+    for (const string of indexes) tagOut.varint(string);
+    return index;
+  };
+
+  let count = 0;
+  let before: readonly Tag[] | undefined;
+  let tagSet = 0;
+  for (const { source, metric, tags } of series) {
+    seriesOut.varint(stringIndex(source));
+    seriesOut.varint(stringIndex(metric));
+    if (tags !== before) tagSet = tagSetIndex(tags);
+    before = tags;
+    seriesOut.varint(tagSet);
+    count++;
+  }
+  const out = new ByteWriter(stringOut.length + tagOut.length + seriesOut.length + 16);
+  out.varint(strings.size);
+  out.raw(stringOut.view());
+  out.varint(tagSets.size);
+  out.raw(tagOut.view());
+  out.varint(count);
+  out.raw(seriesOut.view());
+  return out.finish();
+}
+
+/** Makes series on demand, each once. */
+export class Dictionary {
+  readonly #strings: string[];
+  readonly #tagSets: (readonly Tag[])[];
+  /** Source, metric and tag set of each series. */
+  readonly #parts: Uint32Array;
+  readonly #series: (Series | undefined)[];
+
+  /** @throws {DamagedError} If `bytes` is not one whole dictionary. */
+  constructor(bytes: Uint8Array) {
+    const reader = new ByteReader(bytes);
+    this.#strings = Array.from({ length: reader.count() }, () => reader.string());
+    const string = () => this.#strings[index(reader, this.#strings.length)];
+    this.#tagSets = Array.from(
+      { length: reader.count() },
+      () => Array.from({ length: reader.count(2) }, (): Tag => [string(), string()]),
+    );
+    this.#parts = new Uint32Array(reader.count(3) * 3);
+    for (let i = 0; i < this.#parts.length; i += 3) {
+      this.#parts[i] = index(reader, this.#strings.length);
+      this.#parts[i + 1] = index(reader, this.#strings.length);
+      this.#parts[i + 2] = index(reader, this.#tagSets.length);
+    }
+    reader.end();
+    this.#series = new Array(this.length);
+  }
+
+  /** How many series there are. */
+  get length(): number {
+    return this.#parts.length / 3;
+  }
+
+  /** Series `i`, from 0 to `length - 1`. */
+  series(i: number): Series {
+    return this.#series[i] ??= this.#make(i * 3);
+  }
+
+  #make(at: number): Series {
+    const source = this.#strings[this.#parts[at]];
+    const metric = this.#strings[this.#parts[at + 1]];
+    const tags = this.#tagSets[this.#parts[at + 2]];
+    return { source, metric, tags, key: seriesKey(source, metric, tags) };
+  }
+}
+
+function index(reader: ByteReader, limit: number): number {
+  const index = reader.varint();
+  if (index >= limit) throw new DamagedError(`Cannot decode a dictionary: index ${index} of ${limit}`);
+  return index;
+}

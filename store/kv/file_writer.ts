@@ -1,0 +1,238 @@
+/**
+ * Writes one file: blocks of 1 MiB go to a piece of the blob while their SHA-256s are computed, progress is committed
+ * with the block checksums, and the last commit makes the file visible.
+ *
+ * The claim (BlobRecord) is written before the piece, moves with every commit, and is checked by every commit. So the
+ * sweep, which takes an expired claim first and its pieces afterwards, can never take the bytes of a file that finishes:
+ * one of the two loses its check. A crash leaves the claim with what it names, and the sweep finds both.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { ulid } from "ulid";
+import type { Clock } from "../../clock.ts";
+import { dataLoss, unavailable } from "../../errors.ts";
+import { BlobRecordSchema, FileRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
+import { BLOCK_BYTES, BLOCKS_PER_VALUE, UPLOAD_COMMIT_MS } from "../../limits.ts";
+import { encodeValue, FORMAT } from "../format/value.ts";
+import type { FreeSpace } from "../free_space.ts";
+import type { BlobStore, FileInfo, FileWriter, Mutation, PieceWriter } from "../types.ts";
+import { type Committer, ConflictError } from "./committer.ts";
+import { blobKey, blocksKey, fileKey } from "./keys.ts";
+import type { KvClient } from "./kv.ts";
+import { encodeRecord } from "./records.ts";
+
+/** Without a stream to resume there is one writer, hence one epoch. */
+const EPOCH = 1;
+/** Full values of block checksums that may wait for a commit: they must fit it beside the bytes of a KV piece. */
+const MAX_WAITING_BLOCK_VALUES = 4;
+
+export interface FileWriterOptions {
+  readonly kv: KvClient;
+  readonly committer: Committer;
+  readonly blobs: BlobStore;
+  readonly space: FreeSpace;
+  readonly clock: Clock;
+  /** How long an upload may stand still, ms. */
+  readonly uploadExpiry: number;
+}
+
+/** Claims a new blob and begins its piece. */
+export async function createFileWriter(options: FileWriterOptions, tenant: string): Promise<FileWriter> {
+  await options.space.ensure();
+  const id = ulid(options.clock.now());
+  const writer = new KvFileWriter(options, tenant, id);
+  await writer.claim();
+  return writer;
+}
+
+class KvFileWriter implements FileWriter {
+  #piece: PieceWriter | undefined;
+  #versionstamp: string | null = null;
+  readonly #sha256 = createHash("sha256");
+  #size = 0;
+  #parts: Uint8Array[] = [];
+  #partsLength = 0;
+  /** The write of the block before the one that is being filled. */
+  #writing: Promise<void> = Promise.resolve();
+  #digests: Promise<ArrayBuffer>[] = [];
+  /** Values of `#digests` that are committed. */
+  #committedBlockValues = 0;
+  #lastCommit: number;
+
+  constructor(private readonly o: FileWriterOptions, private readonly tenant: string, private readonly id: string) {
+    this.#lastCommit = o.clock.now();
+  }
+
+  async claim(): Promise<void> {
+    await this.#commit([], []);
+    try {
+      this.#piece = await this.o.blobs.create(this.id, EPOCH);
+    } catch (error) {
+      await this.abort().catch(() => {});
+      throw error;
+    }
+  }
+
+  async append(data: Uint8Array): Promise<void> {
+    this.#sha256.update(data);
+    this.#size += data.length;
+    let rest = data;
+    while (rest.length > 0) {
+      const part = rest.subarray(0, BLOCK_BYTES - this.#partsLength);
+      this.#parts.push(part);
+      this.#partsLength += part.length;
+      rest = rest.subarray(part.length);
+      if (this.#partsLength === BLOCK_BYTES) await this.#endBlock();
+    }
+  }
+
+  async finish(file: { name: string; contentType: string; chunkCount: number; sha256?: string }): Promise<FileInfo> {
+    if (this.#partsLength > 0) await this.#endBlock();
+    await this.#writing;
+    const digest = this.#sha256.digest();
+    const sha256 = digest.toString("hex");
+    if (file.sha256 !== undefined && file.sha256 !== sha256) {
+      throw dataLoss(`Cannot accept the file: its SHA-256 is ${sha256}, and file_checksum says ${file.sha256}`);
+    }
+    const piece = this.#openPiece();
+    const { length, mutations } = await piece.sync();
+    await piece.seal();
+    this.#piece = undefined;
+    const createdAt = this.o.clock.now();
+    const record = encodeRecord(FileRecordSchema, FORMAT.file, 0, {
+      fileName: file.name,
+      size: BigInt(this.#size),
+      sha256: digest,
+      chunkCount: BigInt(file.chunkCount),
+      contentType: file.contentType,
+      createdAt: BigInt(createdAt),
+      pieces: [{ epoch: EPOCH, length: BigInt(length) }],
+    });
+    await this.#commit(
+      [
+        ...mutations,
+        ...await this.#blockValues(true),
+        { type: "set", key: fileKey(this.tenant, this.id), value: record },
+      ],
+      [{ epoch: EPOCH, length: BigInt(length) }],
+      true,
+    );
+    return {
+      id: this.id,
+      name: file.name,
+      size: this.#size,
+      sha256,
+      contentType: file.contentType,
+      chunkCount: file.chunkCount,
+      createdAt,
+    };
+  }
+
+  async abort(): Promise<void> {
+    await this.#writing.catch(() => {});
+    await Promise.allSettled(this.#digests);
+    await this.#piece?.seal();
+    this.#piece = undefined;
+    if (this.#versionstamp === null) return;
+    // The claim first: while it stands, a commit of ours that KV has not answered may still make the file visible.
+    const released = await this.o.kv.atomic(
+      [{ key: blobKey(this.id), versionstamp: this.#versionstamp }],
+      [
+        { type: "delete", key: blobKey(this.id) },
+        ...this.#blockKeys().map((key) => ({ type: "delete" as const, key })),
+      ],
+    );
+    if (released !== undefined) await this.o.blobs.remove(this.id, EPOCH);
+  }
+
+  #openPiece(): PieceWriter {
+    if (!this.#piece) throw new Error("a file was written to after its end");
+    return this.#piece;
+  }
+
+  async #endBlock(): Promise<void> {
+    await this.#writing;
+    const block = join(this.#parts, this.#partsLength);
+    this.#parts = [];
+    this.#partsLength = 0;
+    const digest = crypto.subtle.digest("SHA-256", block);
+    // Looked at when it is committed; until then a failure must not end the process.
+    digest.catch(() => {});
+    this.#digests.push(digest);
+    this.#writing = this.#write(block);
+    this.#writing.catch(() => {});
+  }
+
+  async #write(block: Uint8Array): Promise<void> {
+    await this.o.space.ensure();
+    const piece = this.#openPiece();
+    let rest = block;
+    while (rest.length > 0) {
+      if (piece.room === 0) await this.#commitProgress(piece);
+      const part = rest.subarray(0, piece.room);
+      await piece.append(part);
+      rest = rest.subarray(part.length);
+    }
+    const waiting = Math.floor(this.#digests.length / BLOCKS_PER_VALUE) - this.#committedBlockValues;
+    const due = this.o.clock.now() - this.#lastCommit >= UPLOAD_COMMIT_MS;
+    if (due || waiting >= MAX_WAITING_BLOCK_VALUES) await this.#commitProgress(piece);
+  }
+
+  async #commitProgress(piece: PieceWriter): Promise<void> {
+    const { length, mutations } = await piece.sync();
+    await this.#commit([...mutations, ...await this.#blockValues(false)], [{ epoch: EPOCH, length: BigInt(length) }]);
+  }
+
+  /** Moves the claim, together with `mutations`. */
+  async #commit(mutations: Mutation[], pieces: { epoch: number; length: bigint }[], finished = false): Promise<void> {
+    this.#lastCommit = this.o.clock.now();
+    const key = blobKey(this.id);
+    const claim = encodeRecord(BlobRecordSchema, FORMAT.blob, finished ? 0 : this.#lastCommit + this.o.uploadExpiry, {
+      tenant: this.tenant,
+      finished,
+      epoch: EPOCH,
+      committed: pieces.reduce((sum, { length }) => sum + length, 0n),
+      pieces,
+      commitId: ulid(this.#lastCommit),
+    });
+    try {
+      this.#versionstamp = await this.o.committer.commit({
+        checks: [{ key, versionstamp: this.#versionstamp }],
+        mutations: [...mutations, { type: "set", key, value: claim }],
+        proof: { key, value: claim },
+      });
+    } catch (error) {
+      if (error instanceof ConflictError) throw unavailable("Cannot go on with the upload: it has expired", error);
+      throw error;
+    }
+  }
+
+  /** The checksums of blocks in values of 1,000 that no commit has had yet; a partial one only at the end. */
+  async #blockValues(all: boolean): Promise<Mutation[]> {
+    const mutations: Mutation[] = [];
+    for (;;) {
+      const n = this.#committedBlockValues;
+      const digests = this.#digests.slice(n * BLOCKS_PER_VALUE, (n + 1) * BLOCKS_PER_VALUE);
+      if (digests.length === 0 || (digests.length < BLOCKS_PER_VALUE && !all)) return mutations;
+      const bytes = (await Promise.all(digests)).map((digest) => new Uint8Array(digest));
+      const value = encodeValue(FORMAT.blocks, 0, join(bytes, 32 * bytes.length));
+      mutations.push({ type: "set", key: blocksKey(this.id, n), value });
+      this.#committedBlockValues++;
+    }
+  }
+
+  #blockKeys(): Deno.KvKey[] {
+    return Array.from({ length: this.#committedBlockValues }, (_, n) => blocksKey(this.id, n));
+  }
+}
+
+function join(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}

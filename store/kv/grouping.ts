@@ -1,0 +1,151 @@
+/**
+ * Collects what many calls write, and hands it on in groups: a group is committed when enough items wait, when the oldest
+ * has waited long enough, or when a call waits for its receipt. While one group is being committed the next one fills, so
+ * a thousand small calls cost few commits and few small segments.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { FLUSH_ITEMS, FLUSH_MS, GROUP_BYTES, GROUP_HOURS, GROUP_NEW_SERIES, MAX_BUFFERED_BYTES } from "../../limits.ts";
+
+/** A run of items of one call that is committed as one. */
+export interface Contribution {
+  readonly items: number;
+  /** Raw bytes, about. */
+  readonly bytes: number;
+  /** Hours that the items lie in, at most. */
+  readonly hours: number;
+  /** Series that have to be registered with the items, at most. */
+  readonly newSeries: number;
+  /** Called once: the items are durable, or why they are not. */
+  settle(error?: unknown): void;
+}
+
+export interface GroupingOptions<C extends Contribution> {
+  readonly clock: Clock;
+  /** Makes a group durable. One at a time. */
+  commit(group: readonly C[]): Promise<void>;
+}
+
+export class Grouping<C extends Contribution> {
+  #queue: { contribution: C; addedAt: number }[] = [];
+  #items = 0;
+  #bytes = 0;
+  #busy = false;
+  /** How many of the waiting contributions somebody waits for. */
+  #urgent = 0;
+  #cancelTimer: (() => void) | undefined;
+  #waitingForRoom: (() => void)[] = [];
+
+  constructor(private readonly options: GroupingOptions<C>) {}
+
+  add(contribution: C): void {
+    this.#queue.push({ contribution, addedAt: this.options.clock.now() });
+    this.#items += contribution.items;
+    this.#bytes += contribution.bytes;
+    this.#run();
+  }
+
+  /** Commits all that waits now, without waiting for more. */
+  urge(): void {
+    this.#urgent = this.#queue.length;
+    this.#run();
+  }
+
+  /** Resolves when there is room for more. */
+  async room(): Promise<void> {
+    while (this.#bytes > MAX_BUFFERED_BYTES) {
+      await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve));
+    }
+  }
+
+  #run(): void {
+    if (this.#busy) return;
+    if (this.#due()) void this.#pump();
+    else this.#arm();
+  }
+
+  #due(): boolean {
+    if (this.#queue.length === 0) return false;
+    return this.#urgent > 0 || this.#items >= FLUSH_ITEMS || this.#bytes >= GROUP_BYTES ||
+      this.options.clock.now() - this.#queue[0].addedAt >= FLUSH_MS;
+  }
+
+  /** A timer for the oldest contribution. */
+  #arm(): void {
+    if (this.#cancelTimer || this.#queue.length === 0) return;
+    const wait = this.#queue[0].addedAt + FLUSH_MS - this.options.clock.now();
+    this.#cancelTimer = this.options.clock.setTimer(Math.max(wait, 0), () => {
+      this.#cancelTimer = undefined;
+      this.#run();
+    });
+  }
+
+  async #pump(): Promise<void> {
+    this.#busy = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    // What other calls add in this turn of the event loop joins the group.
+    await Promise.resolve();
+    while (this.#due()) {
+      const group = this.#take();
+      let failure: { error: unknown } | undefined;
+      try {
+        await this.options.commit(group);
+      } catch (error) {
+        failure = { error };
+      }
+      for (const contribution of group) {
+        this.#bytes -= contribution.bytes;
+        contribution.settle(failure?.error);
+      }
+      for (const resolve of this.#waitingForRoom.splice(0)) resolve();
+    }
+    this.#busy = false;
+    this.#arm();
+  }
+
+  /** The longest run of waiting contributions that one commit takes; at least one. */
+  #take(): C[] {
+    let bytes = 0, hours = 0, newSeries = 0, count = 0;
+    for (const { contribution } of this.#queue) {
+      bytes += contribution.bytes;
+      hours += contribution.hours;
+      newSeries += contribution.newSeries;
+      if (count > 0 && (bytes > GROUP_BYTES || hours > GROUP_HOURS || newSeries > GROUP_NEW_SERIES)) break;
+      count++;
+    }
+    this.#urgent = Math.max(this.#urgent - count, 0);
+    const group = this.#queue.splice(0, count).map(({ contribution }) => contribution);
+    for (const { items } of group) this.#items -= items;
+    return group;
+  }
+}
+
+/** The writer's side: counts a call's contributions until all are settled, and keeps the first failure. */
+export class Pending {
+  #open = 0;
+  #failure: { error: unknown } | undefined;
+  #waiters: (() => void)[] = [];
+
+  /** Announces a contribution; call what it returns as its `settle`. */
+  begin(): (error?: unknown) => void {
+    this.#open++;
+    return (error) => {
+      this.#open--;
+      if (error !== undefined) this.#failure ??= { error };
+      if (this.#open === 0) { for (const resolve of this.#waiters.splice(0)) resolve(); }
+    };
+  }
+
+  /** Throws the first failure, if there was one. */
+  check(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Resolves when everything is settled; throws the first failure. */
+  async settled(): Promise<void> {
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    this.check();
+  }
+}

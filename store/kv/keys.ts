@@ -1,0 +1,54 @@
+/**
+ * Every key that Sluice writes to KV. Points and logs begin with tenant and hour, so that a time range is a key range
+ * and retention removes whole hours. All values begin with a format byte and an expiry (store/format/value.ts).
+ *
+ * | key | value |
+ * |---|---|
+ * | `schema` | version and identity of the store |
+ * | `file`, tenant, file id | FileRecord |
+ * | `blob`, blob id | BlobRecord: who claims the blob's pieces |
+ * | `blocks`, blob id, n | SHA-256s of the n-th 1,000 blocks |
+ * | `piece`, blob id, epoch, n | the n-th 60 KiB of a piece, where blobs are kept in KV |
+ * | `series`, tenant, series id | SeriesRecord |
+ * | `points`, tenant, hour, segment id | point segment |
+ * | `logs`, tenant, hour, segment id | log segment |
+ * | `logindex`, tenant, hour, segment id | index of that log segment |
+ *
+ * An hour is a count since the epoch; ids are ULIDs (26 characters), a series id is 16 bytes.
+ *
+ * @module
+ */
+
+export const schemaKey: Deno.KvKey = ["schema"];
+
+export const fileKey = (tenant: string, id: string): Deno.KvKey => ["file", tenant, id];
+export const filesPrefix = (tenant: string): Deno.KvKey => ["file", tenant];
+
+export const blobKey = (blobId: string): Deno.KvKey => ["blob", blobId];
+export const blobsPrefix: Deno.KvKey = ["blob"];
+
+export const blocksKey = (blobId: string, n: number): Deno.KvKey => ["blocks", blobId, n];
+export const blocksPrefix = (blobId: string): Deno.KvKey => ["blocks", blobId];
+
+export const pieceKey = (blobId: string, epoch: number, n: number): Deno.KvKey => ["piece", blobId, epoch, n];
+export const piecePrefix = (blobId: string, epoch: number): Deno.KvKey => ["piece", blobId, epoch];
+export const piecesPrefix: Deno.KvKey = ["piece"];
+
+export const seriesKvKey = (tenant: string, id: Uint8Array): Deno.KvKey => ["series", tenant, id];
+export const seriesPrefix = (tenant: string): Deno.KvKey => ["series", tenant];
+
+/** Kinds of value that stand under tenant, hour and segment id. */
+export type HourKind = "points" | "logs" | "logindex";
+
+export const segmentKey = (kind: HourKind, tenant: string, hour: number, id: string): Deno.KvKey => [
+  kind,
+  tenant,
+  hour,
+  id,
+];
+
+/** All segments of the hours from `first` (inclusive) up to `end` (exclusive). */
+export const hoursRange = (kind: HourKind, tenant: string, first: number, end: number): Deno.KvListSelector => ({
+  start: [kind, tenant, first],
+  end: [kind, tenant, end],
+});

@@ -1,0 +1,109 @@
+/**
+ * SearchLogs over segments: hour by hour in the order asked for, index values first. A segment is opened only if its
+ * index cannot rule it out and it may hold something that comes before the worst hit of a full page.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { HOUR, KV_LIST_BATCH } from "../../limits.ts";
+import { decodeLogIndex, type LogIndex } from "../format/log_index.ts";
+import { decodeLogSegment } from "../format/log_segment.ts";
+import { hasWord } from "../format/tokens.ts";
+import { FORMAT } from "../format/value.ts";
+import type { LogSearch, LogSearchResult, StoredLog } from "../types.ts";
+import { hoursRange, segmentKey } from "./keys.ts";
+import type { KvClient } from "./kv.ts";
+import { intact, openValue } from "./records.ts";
+
+export interface LogSearchOptions {
+  readonly kv: KvClient;
+  readonly clock: Clock;
+  readonly retention: number;
+}
+
+/** A segment that may hold hits. */
+interface Candidate {
+  readonly id: string;
+  readonly index: LogIndex;
+}
+
+export async function searchLogs(
+  { kv, clock, retention }: LogSearchOptions,
+  tenant: string,
+  asked: LogSearch,
+  signal: AbortSignal,
+): Promise<LogSearchResult> {
+  const search = narrowed(asked, clock.now() - retention);
+  if (search.from >= search.to) return { hits: [], more: false, opened: 0, skipped: 0 };
+  const sign = search.newestFirst ? -1 : 1;
+  const before = (a: { timestamp: number; id: string }, b: { timestamp: number; id: string }) =>
+    sign * (a.timestamp - b.timestamp || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  // One more than the page, to know whether there is a next one.
+  const wanted = search.limit + 1;
+  let hits: StoredLog[] = [];
+  let opened = 0, skipped = 0;
+
+  /** Opens those candidates of one hour that can still matter, best first. */
+  async function openHour(hour: number, candidates: Candidate[]): Promise<void> {
+    const nearest = ({ index }: Candidate) => search.newestFirst ? -index.maxTime : index.minTime;
+    candidates.sort((a, b) => nearest(a) - nearest(b));
+    for (const [i, candidate] of candidates.entries()) {
+      const worst = hits.length >= wanted ? sign * hits[wanted - 1].timestamp : Infinity;
+      if (nearest(candidate) > worst) {
+        skipped += candidates.length - i;
+        return;
+      }
+      const entry = await kv.get(segmentKey("logs", tenant, hour, candidate.id));
+      signal.throwIfAborted();
+      const payload = openValue(FORMAT.logSegment, clock.now(), entry.value);
+      if (!payload) continue;
+      opened++;
+      const found = intact(() => decodeLogSegment(payload)).filter((record) =>
+        isHit(record, search) && (!search.after || before(search.after, record) < 0)
+      );
+      if (found.length > 0) hits = [...hits, ...found].sort(before).slice(0, wanted);
+    }
+  }
+
+  let hour = NaN;
+  let candidates: Candidate[] = [];
+  const selector = hoursRange("logindex", tenant, Math.floor(search.from / HOUR), Math.ceil(search.to / HOUR));
+  scan: for await (const page of kv.pages(selector, { reverse: search.newestFirst, batch: KV_LIST_BATCH })) {
+    signal.throwIfAborted();
+    for (const { key, value } of page) {
+      const [, , h, id] = key as [string, string, number, string];
+      if (h !== hour) {
+        await openHour(hour, candidates);
+        // Hours do not overlap: a full page is final once its hour is done.
+        if (hits.length >= wanted) break scan;
+        hour = h;
+        candidates = [];
+      }
+      const payload = openValue(FORMAT.logIndex, clock.now(), value);
+      if (!payload) continue;
+      const index = intact(() => decodeLogIndex(payload));
+      if (index.mayMatch(search)) candidates.push({ id, index });
+      else skipped++;
+    }
+  }
+  if (hits.length < wanted) await openHour(hour, candidates);
+  return { hits: hits.slice(0, search.limit), more: hits.length > search.limit, opened, skipped };
+}
+
+/** Clamps the range to what is retained, and to what is left behind the entry that the last page ended with. */
+function narrowed(search: LogSearch, oldest: number): LogSearch {
+  let from = Math.max(search.from, oldest);
+  let to = search.to;
+  if (search.after && search.newestFirst) to = Math.min(to, search.after.timestamp + 1);
+  else if (search.after) from = Math.max(from, search.after.timestamp);
+  return { ...search, from, to };
+}
+
+function isHit(record: StoredLog, search: LogSearch): boolean {
+  return record.timestamp >= search.from && record.timestamp < search.to && record.level >= search.minLevel &&
+    (search.application === undefined || record.application === search.application) &&
+    search.fields.every(([key, value]) => record.fields.some(([k, v]) => k === key && v === value)) &&
+    search.words.every((word) =>
+      hasWord(record.message, word) || record.fields.some(([, value]) => hasWord(value, word))
+    );
+}

@@ -1,0 +1,145 @@
+/**
+ * QueryMetrics over segments: walks the hours of the range, skips segments by their time range, and takes a series'
+ * rollup where the whole segment falls into one bucket; only else are its columns decoded.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { overLimit } from "../../errors.ts";
+import { HOUR, MAX_QUERY_BUCKETS, MAX_QUERY_SERIES } from "../../limits.ts";
+import { openPointSegment, type PointSegment } from "../format/point_segment.ts";
+import { Rollup } from "../format/rollup.ts";
+import { FORMAT } from "../format/value.ts";
+import type { MetricsQuery, MetricsResult, Series } from "../types.ts";
+import { hoursRange } from "./keys.ts";
+import type { KvClient } from "./kv.ts";
+import { intact, openValue } from "./records.ts";
+import { matches } from "./series_index.ts";
+
+export interface PointQueryOptions {
+  readonly kv: KvClient;
+  readonly clock: Clock;
+  readonly retention: number;
+}
+
+interface Found {
+  readonly series: Series;
+  /** By the beginning of the bucket. */
+  readonly buckets: Map<number, Rollup>;
+}
+
+export async function queryPoints(
+  { kv, clock, retention }: PointQueryOptions,
+  tenant: string,
+  query: MetricsQuery,
+  signal: AbortSignal,
+): Promise<MetricsResult> {
+  // A segment outlives its oldest point by up to an hour, so the range says what is past retention.
+  const from = Math.max(query.from, clock.now() - retention);
+  const { to } = query;
+  if (from >= to) return { series: [], opened: 0, skipped: 0 };
+  const collector = new Collector(query, from, to);
+  let opened = 0;
+  let skipped = 0;
+  const selector = hoursRange("points", tenant, Math.floor(from / HOUR), Math.ceil(to / HOUR));
+  for await (const page of kv.pages(selector)) {
+    signal.throwIfAborted();
+    for (const { value } of page) {
+      const payload = openValue(FORMAT.pointSegment, clock.now(), value);
+      if (!payload) continue;
+      intact(() => {
+        const segment = openPointSegment(payload);
+        const touched = segment.minTime < to && segment.maxTime >= from && collector.add(segment);
+        if (touched) opened++;
+        else skipped++;
+      });
+    }
+  }
+  return { series: collector.results(), opened, skipped };
+}
+
+class Collector {
+  readonly #found = new Map<string, Found>();
+  #buckets = 0;
+
+  constructor(private readonly query: MetricsQuery, private readonly from: number, private readonly to: number) {}
+
+  /** Whether the segment has any series that the query asks for. */
+  add(segment: PointSegment): boolean {
+    let any = false;
+    for (let i = 0; i < segment.seriesCount; i++) {
+      const series = segment.series(i);
+      if (!matches(series, this.query)) continue;
+      any = true;
+      const found = this.#series(series);
+      const rollup = this.#wholeRollup(segment, i);
+      if (rollup) this.#bucket(found, segment.minTime).merge(rollup);
+      else this.#addColumns(found, segment, i);
+    }
+    return any;
+  }
+
+  results(): MetricsResult["series"] {
+    return [...this.#found.values()].filter(({ buckets }) => buckets.size > 0).map(({ series, buckets }) => ({
+      series,
+      buckets: [...buckets].sort(([a], [b]) => a - b).map(([start, r]) => ({
+        start,
+        count: r.count,
+        sum: r.sum,
+        min: r.min,
+        max: r.max,
+        last: r.last,
+        quantiles: this.query.quantiles.map((q) => r.quantile(q)),
+      })),
+    }));
+  }
+
+  /** The stored rollup, if it says all that the query needs of this segment. */
+  #wholeRollup(segment: PointSegment, i: number): Rollup | undefined {
+    const inside = segment.minTime >= this.from && segment.maxTime < this.to &&
+      this.#start(segment.minTime) === this.#start(segment.maxTime);
+    const rollup = inside ? segment.rollup(i) : undefined;
+    return rollup && (this.query.quantiles.length === 0 || rollup.sketch) ? rollup : undefined;
+  }
+
+  #addColumns(found: Found, segment: PointSegment, i: number): void {
+    const { timestamps, values } = segment.columns(i);
+    for (let j = 0; j < timestamps.length; j++) {
+      const t = timestamps[j];
+      if (t >= this.from && t < this.to) this.#bucket(found, t).add(t, values[j]);
+    }
+  }
+
+  #start(timestamp: number): number {
+    const { step } = this.query;
+    return step === 0 ? this.query.from : Math.floor(timestamp / step) * step;
+  }
+
+  #series(series: Series): Found {
+    let found = this.#found.get(series.key);
+    if (!found) {
+      if (this.#found.size === MAX_QUERY_SERIES) {
+        throw overLimit(
+          `The query matches more than ${MAX_QUERY_SERIES} series: name a source or tags to narrow it`,
+        );
+      }
+      this.#found.set(series.key, found = { series, buckets: new Map() });
+    }
+    return found;
+  }
+
+  #bucket(found: Found, timestamp: number): Rollup {
+    const start = this.#start(timestamp);
+    let bucket = found.buckets.get(start);
+    if (!bucket) {
+      if (++this.#buckets > MAX_QUERY_BUCKETS) {
+        throw overLimit(
+          `The query makes more than ${MAX_QUERY_BUCKETS} buckets: take a shorter range, a longer step or fewer series`,
+        );
+      }
+      bucket = new Rollup(this.query.quantiles.length > 0);
+      found.buckets.set(start, bucket);
+    }
+    return bucket;
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * Points: what calls write is grouped, packed into one segment for each tenant and hour, and committed together with the
+ * index entries of new series.
+ *
+ * @module
+ */
+import { ulid } from "ulid";
+import type { Clock } from "../../clock.ts";
+import { GROUP_BYTES, GROUP_HOURS, GROUP_NEW_SERIES, HOUR } from "../../limits.ts";
+import { packPointSegments } from "../format/point_segment.ts";
+import { encodeValue, FORMAT } from "../format/value.ts";
+import type { FreeSpace } from "../free_space.ts";
+import type { Mutation, PointBatch, PointStore, PointWriter, Series } from "../types.ts";
+import type { Committer } from "./committer.ts";
+import { type Contribution, Grouping, Pending } from "./grouping.ts";
+import { segmentKey } from "./keys.ts";
+import type { KvClient } from "./kv.ts";
+import { queryPoints } from "./point_query.ts";
+import { SeriesIndex } from "./series_index.ts";
+
+/** Bytes of a timestamp and a value, and of what their columns may add, before packing. */
+const SAMPLE_BYTES = 18;
+/** A series stands in the dictionary of a segment and, when it is new, in an entry of the index. */
+const SERIES_COPIES = 2;
+
+export interface PointStoreOptions {
+  readonly kv: KvClient;
+  readonly committer: Committer;
+  readonly space: FreeSpace;
+  readonly clock: Clock;
+  /** How long points are kept, ms. */
+  readonly retention: number;
+  /** Series that a tenant may have. */
+  readonly maxSeries: number;
+}
+
+/** The points from `first` up to `end` of a batch. */
+interface PointRun extends Contribution {
+  readonly tenant: string;
+  readonly batch: PointBatch;
+  readonly first: number;
+  readonly end: number;
+}
+
+export function createPointStore(options: PointStoreOptions): PointStore {
+  const index = new SeriesIndex(options);
+  const grouping = new Grouping<PointRun>({
+    clock: options.clock,
+    commit: (group) => commitPoints(options, index, group),
+  });
+  return {
+    writer: (tenant) => createPointWriter(options, index, grouping, tenant),
+    query: (tenant, query, signal) => queryPoints(options, tenant, query, signal),
+    series: (tenant, filter, limit, after, signal) => index.list(tenant, filter, limit, after, signal),
+  };
+}
+
+function createPointWriter(
+  options: PointStoreOptions,
+  index: SeriesIndex,
+  grouping: Grouping<PointRun>,
+  tenant: string,
+): PointWriter {
+  const pending = new Pending();
+  return {
+    refused: (series) => index.refused(tenant, series),
+    async write(batch) {
+      await options.space.ensure();
+      const isNew = await index.due(tenant);
+      for (const run of cutRuns(batch, isNew)) grouping.add({ ...run, tenant, batch, settle: pending.begin() });
+      await grouping.room();
+      pending.check();
+    },
+    flush() {
+      grouping.urge();
+      return pending.settled();
+    },
+  };
+}
+
+/** Cuts a batch so that each run fits one commit: by bytes, new series and hours, whichever comes first. */
+function* cutRuns(batch: PointBatch, isNew: (series: Series) => boolean) {
+  const { series, timestamps, ends, seriesOf } = batch;
+  const fresh = series.map(isNew);
+  const size = series.map((s) => s.key.length * SERIES_COPIES);
+  /** The run in which a series was last counted. */
+  const countedIn = new Int32Array(series.length).fill(-1);
+  const hoursSeen = new Set<number>();
+  let run = 0, first = 0, bytes = 0, newSeries = 0;
+
+  for (let i = 0; i < ends.length; i++) {
+    const from = i === 0 ? 0 : ends[i - 1];
+    const measure = () => {
+      let b = (ends[i] - from) * SAMPLE_BYTES, n = 0;
+      for (let j = from; j < ends[i]; j++) {
+        const s = seriesOf[j];
+        if (countedIn[s] === run) continue;
+        b += size[s];
+        if (fresh[s]) n++;
+      }
+      return { b, n };
+    };
+    let point = measure();
+    const hour = Math.floor(timestamps[i] / HOUR);
+    const full = bytes + point.b > GROUP_BYTES || newSeries + point.n > GROUP_NEW_SERIES ||
+      (hoursSeen.size === GROUP_HOURS && !hoursSeen.has(hour));
+    if (full && i > first) {
+      yield { first, end: i, items: i - first, bytes, newSeries, hours: hoursSeen.size };
+      run++;
+      first = i;
+      bytes = newSeries = 0;
+      hoursSeen.clear();
+      point = measure();
+    }
+    for (let j = from; j < ends[i]; j++) countedIn[seriesOf[j]] = run;
+    bytes += point.b;
+    newSeries += point.n;
+    hoursSeen.add(hour);
+  }
+  if (ends.length > first) {
+    yield { first, end: ends.length, items: ends.length - first, bytes, newSeries, hours: hoursSeen.size };
+  }
+}
+
+/** Samples of one tenant and hour, collected from all runs of a group. */
+class HourColumns {
+  readonly series: Series[] = [];
+  readonly seriesOf: number[] = [];
+  readonly timestamps: number[] = [];
+  readonly values: number[] = [];
+  readonly #places = new Map<string, number>();
+
+  place(series: Series): number {
+    let place = this.#places.get(series.key);
+    if (place === undefined) {
+      place = this.series.push(series) - 1;
+      this.#places.set(series.key, place);
+    }
+    return place;
+  }
+}
+
+async function commitPoints(options: PointStoreOptions, index: SeriesIndex, group: readonly PointRun[]): Promise<void> {
+  await options.space.ensure();
+  const mutations: Mutation[] = [];
+  const registered: (() => void)[] = [];
+  for (const [tenant, hours] of collect(group)) {
+    const isNew = await index.due(tenant);
+    const fresh = new Map<string, Series>();
+    for (const [hour, columns] of hours) {
+      for (const s of columns.series) if (isNew(s)) fresh.set(s.key, s);
+      for (const { bytes } of packPointSegments(columns)) {
+        const expires = (hour + 1) * HOUR + options.retention;
+        mutations.push({
+          type: "set",
+          key: segmentKey("points", tenant, hour, ulid(options.clock.now())),
+          value: encodeValue(FORMAT.pointSegment, expires, bytes),
+        });
+      }
+    }
+    const registration = await index.register(tenant, fresh.values());
+    mutations.push(...registration.mutations);
+    registered.push(registration.committed);
+  }
+  const [proof] = mutations;
+  if (proof?.type !== "set") return;
+  await options.committer.commit({ checks: [{ key: proof.key, versionstamp: null }], mutations, proof });
+  for (const committed of registered) committed();
+}
+
+/** The samples of a group by tenant and hour. */
+function collect(group: readonly PointRun[]): Map<string, Map<number, HourColumns>> {
+  const tenants = new Map<string, Map<number, HourColumns>>();
+  for (const { tenant, batch, first, end } of group) {
+    let hours = tenants.get(tenant);
+    if (!hours) tenants.set(tenant, hours = new Map());
+    // Points come mostly in order: the columns and places of the hour before serve again.
+    let hour = NaN;
+    let columns: HourColumns | undefined;
+    let places = new Int32Array(0);
+    for (let i = first; i < end; i++) {
+      const timestamp = batch.timestamps[i];
+      const h = Math.floor(timestamp / HOUR);
+      if (h !== hour || !columns) {
+        hour = h;
+        columns = hours.get(h);
+        if (!columns) hours.set(h, columns = new HourColumns());
+        places = new Int32Array(batch.series.length).fill(-1);
+      }
+      for (let j = i === 0 ? 0 : batch.ends[i - 1]; j < batch.ends[i]; j++) {
+        const s = batch.seriesOf[j];
+        if (places[s] === -1) places[s] = columns.place(batch.series[s]);
+        columns.seriesOf.push(places[s]);
+        columns.timestamps.push(timestamp);
+        columns.values.push(batch.values[j]);
+      }
+    }
+  }
+  return tenants;
+}

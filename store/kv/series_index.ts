@@ -1,0 +1,145 @@
+/**
+ * The index of a tenant's series: one KV entry a series, written in the commit that first uses it, written again once a
+ * day while it is in use, and gone a retention after it was last used. Known ones are held in memory, so that a point of
+ * a known series costs no look-up. Several instances learn of each other's series when they next load, so the limit on
+ * their number holds for each instance by itself.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { SeriesRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
+import { DAY } from "../../limits.ts";
+import { makeSeries, seriesId } from "../format/series.ts";
+import { decodeValue, FORMAT } from "../format/value.ts";
+import type { Mutation, Series, SeriesFilter } from "../types.ts";
+import { seriesKvKey, seriesPrefix } from "./keys.ts";
+import type { KvClient } from "./kv.ts";
+import { decodeRecord, encodeRecord } from "./records.ts";
+
+/** When the entry of each known series expires, by its key; 0 for one that no commit has written yet. */
+type Known = Map<string, number>;
+
+export interface SeriesIndexOptions {
+  readonly kv: KvClient;
+  readonly clock: Clock;
+  /** How long points are kept, ms. */
+  readonly retention: number;
+  /** Series that a tenant may have. */
+  readonly maxSeries: number;
+}
+
+export class SeriesIndex {
+  readonly #tenants = new Map<string, Promise<Known>>();
+
+  constructor(private readonly o: SeriesIndexOptions) {}
+
+  /** Which of these the tenant has no room for. Room is taken for the others. */
+  async refused(tenant: string, series: readonly Series[]): Promise<ReadonlySet<Series>> {
+    const known = await this.#load(tenant);
+    const refused = new Set<Series>();
+    let swept = false;
+    for (const s of series) {
+      if (known.has(s.key)) continue;
+      if (known.size >= this.o.maxSeries && !swept) {
+        this.#forgetExpired(known);
+        swept = true;
+      }
+      if (known.size >= this.o.maxSeries) refused.add(s);
+      else known.set(s.key, 0);
+    }
+    return refused;
+  }
+
+  /** Whether the next commit that uses this series has to write its entry. */
+  async due(tenant: string): Promise<(series: Series) => boolean> {
+    const known = await this.#load(tenant);
+    // Written again when a day of its life has passed.
+    const threshold = this.#expiry() - DAY;
+    return ({ key }) => (known.get(key) ?? 0) < threshold;
+  }
+
+  /** The entries to write for those, and what to call when they are committed. */
+  async register(tenant: string, series: Iterable<Series>): Promise<{ mutations: Mutation[]; committed(): void }> {
+    const known = await this.#load(tenant);
+    const expires = this.#expiry();
+    const registered = [...series];
+    return {
+      mutations: registered.map(({ source, metric, tags, key }) => ({
+        type: "set",
+        key: seriesKvKey(tenant, seriesId(key)),
+        value: encodeRecord(SeriesRecordSchema, FORMAT.series, expires, {
+          source,
+          metric,
+          tags: tags.map(([key, value]) => ({ key, value })),
+        }),
+      })),
+      committed() {
+        for (const { key } of registered) known.set(key, expires);
+      },
+    };
+  }
+
+  /** Matching series in the order of their ids, after the id `after` (hex). */
+  async list(tenant: string, filter: SeriesFilter, limit: number, after: string | undefined, signal: AbortSignal) {
+    const prefix = seriesPrefix(tenant);
+    const start = after && seriesKvKey(tenant, Uint8Array.from([...Uint8Array.fromHex(after), 0]));
+    const found: Series[] = [];
+    let last = "";
+    for await (const page of this.o.kv.pages(start ? { prefix, start } : { prefix })) {
+      signal.throwIfAborted();
+      for (const { key, value } of page) {
+        const series = this.#decode(value);
+        if (!series || !matches(series, filter)) continue;
+        if (found.length === limit) return { series: found, next: last };
+        found.push(series);
+        last = (key[2] as Uint8Array).toHex();
+      }
+    }
+    return { series: found, next: undefined };
+  }
+
+  #expiry(): number {
+    // A day for points that lie ahead, and one until it is written again.
+    return this.o.clock.now() + this.o.retention + 2 * DAY;
+  }
+
+  #forgetExpired(known: Known): void {
+    const now = this.o.clock.now();
+    for (const [key, expires] of known) if (expires <= now) known.delete(key);
+  }
+
+  #load(tenant: string): Promise<Known> {
+    let known = this.#tenants.get(tenant);
+    if (!known) {
+      known = this.#read(tenant);
+      // A failure is this call's; the next one tries again.
+      known.catch(() => this.#tenants.delete(tenant));
+      this.#tenants.set(tenant, known);
+    }
+    return known;
+  }
+
+  async #read(tenant: string): Promise<Known> {
+    const known: Known = new Map();
+    for await (const page of this.o.kv.pages({ prefix: seriesPrefix(tenant) })) {
+      for (const { value } of page) {
+        const series = this.#decode(value);
+        if (series) known.set(series.key, decodeValue(value).expires);
+      }
+    }
+    return known;
+  }
+
+  #decode(value: Uint8Array): Series | undefined {
+    const record = decodeRecord(SeriesRecordSchema, FORMAT.series, this.o.clock.now(), value);
+    return record &&
+      makeSeries(record.source, record.metric, record.tags.map(({ key, value }) => [key, value] as const));
+  }
+}
+
+/** Whether a series has what the filter names. */
+export function matches(series: Series, filter: SeriesFilter): boolean {
+  if (filter.source !== undefined && series.source !== filter.source) return false;
+  if (filter.metric !== undefined && series.metric !== filter.metric) return false;
+  return filter.tags.every(([key, value]) => series.tags.some(([k, v]) => k === key && v === value));
+}

@@ -1,0 +1,100 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { decodeLogIndex, encodeLogIndex, type IndexSearch } from "../../../store/format/log_index.ts";
+import { foldWord, forEachToken, hasWord } from "../../../store/format/tokens.ts";
+import { DamagedError } from "../../../store/format/value.ts";
+import type { LogRecord } from "../../../store/types.ts";
+import { randomRecord, randomRecords } from "./logs.ts";
+import { damage, property, type Random } from "./random.ts";
+
+const ALL: IndexSearch = { minLevel: 0, from: 0, to: Infinity, words: [], fields: [] };
+
+function matches(record: LogRecord, search: IndexSearch): boolean {
+  return (search.application === undefined || record.application === search.application) &&
+    record.level >= search.minLevel && record.timestamp >= search.from && record.timestamp < search.to &&
+    search.words.every((word) =>
+      [record.message, ...record.fields.map(([, value]) => value)].some((text) => hasWord(text, word))
+    ) &&
+    search.fields.every(([key, value]) => record.fields.some((field) => field[0] === key && field[1] === value));
+}
+
+/** A search that one of the entries may well answer. */
+function randomSearch(random: Random, { application, level, timestamp, message, fields }: LogRecord): IndexSearch {
+  const words: string[] = [];
+  for (const text of [message, ...fields.map(([, value]) => value)]) forEachToken(text, (token) => words.push(token));
+  const start = random.below(message.length + 1);
+  return {
+    application: random.pick([undefined, application, random.text(3)]),
+    minLevel: random.pick([0, level, random.below(6)]),
+    from: timestamp - random.below(3),
+    to: timestamp + random.below(3),
+    words: random.pick([[], words, [foldWord(message.slice(start, start + 10))]]),
+    fields: random.pick([[], fields]),
+  };
+}
+
+Deno.test("LogIndex.mayMatch() is true wherever an entry matches", () => {
+  let matching = 0;
+  property(500, (random) => {
+    const records = randomRecords(random, 1 + random.below(20));
+    const index = decodeLogIndex(encodeLogIndex(records));
+    const search = randomSearch(random, random.pick(records));
+    if (records.some((record) => matches(record, search))) {
+      matching++;
+      assert(index.mayMatch(search), JSON.stringify(search));
+    }
+  });
+  assert(matching > 50, `${matching} searches had matches`);
+});
+
+Deno.test("LogIndex.mayMatch() is false where time, level, application, field or word rule the segment out", () => {
+  const records: LogRecord[] = [
+    { application: "api", level: 2, timestamp: 100, message: "Request done", fields: [["user", "Ada L"]] },
+    { application: "db", level: 3, timestamp: 200, message: "slow query", fields: [] },
+  ];
+  const index = decodeLogIndex(encodeLogIndex(records));
+  const may = (search: Partial<IndexSearch>) => index.mayMatch({ ...ALL, ...search });
+  assertEquals([index.minTime, index.maxTime, index.count], [100, 200, 2]);
+  assertEquals([...index.applications], [["api", 1], ["db", 1]]);
+  assertEquals(index.levels, [0, 0, 1, 1, 0, 0]);
+  assertEquals(index.fieldNames, ["user"]);
+  assert(may({}));
+  assert(may({ from: 200 }) && may({ to: 101 }) && !may({ from: 201 }) && !may({ to: 100 }));
+  assert(may({ minLevel: 3 }) && !may({ minLevel: 4 }));
+  assert(may({ application: "api" }) && !may({ application: "web" }));
+  assert(may({ fields: [["user", "Ada L"]] }) && !may({ fields: [["user", "ada l"]] }));
+  assert(!may({ fields: [["session", "1"]] }));
+  assert(may({ words: ["request", "ada", "slow query"] }) && !may({ words: ["request", "absent"] }));
+  assert(!decodeLogIndex(encodeLogIndex([])).mayMatch(ALL));
+});
+
+Deno.test("encodeLogIndex() stays small on hostile entries, and does not rule out what it had no room for", () =>
+  property(2, (random) => {
+    const records = Array.from({ length: 1000 }, (_, i): LogRecord => ({
+      ...randomRecord(random),
+      application: `${i}`.padStart(4, "0") + "é".repeat(126),
+      message: Array.from({ length: 20 }, () => random.integer()).join(" "),
+      fields: [[`${i}`.padStart(4, "0") + "ü".repeat(126), random.text(50)]],
+    }));
+    const bytes = encodeLogIndex(records);
+    assert(bytes.length < 16 * 1024, `${bytes.length} bytes`);
+    const index = decodeLogIndex(bytes);
+    assertEquals([index.applicationsComplete, index.fieldNamesComplete], [false, false]);
+    for (const { application, fields } of records) assert(index.mayMatch({ ...ALL, application, fields }));
+  }));
+
+Deno.test("encodeLogIndex() keeps the most frequent applications when there are too many", () => {
+  const record = { level: 0, timestamp: 1, message: "", fields: [] };
+  const many = Array.from({ length: 100 }, (_, i): LogRecord => ({ ...record, application: `${i}`.padEnd(256, "x") }));
+  const index = decodeLogIndex(
+    encodeLogIndex([...many, { ...record, application: "often" }, { ...record, application: "often" }]),
+  );
+  assertEquals([...index.applications][0], ["often", 2]);
+});
+
+Deno.test("decodeLogIndex() refuses damaged bytes or does no harm", () =>
+  property(10, (random) => {
+    const records = randomRecords(random, 1 + random.below(30));
+    const read = (bytes: Uint8Array) => decodeLogIndex(bytes).mayMatch(randomSearch(random, records[0]));
+    damage(random, encodeLogIndex(records), read, (error) => error instanceof DamagedError);
+    assertThrows(() => decodeLogIndex(encodeLogIndex(records).subarray(0, 5)), DamagedError);
+  }));

@@ -1,0 +1,25 @@
+/**
+ * Log entries for tests.
+ *
+ * @module
+ */
+import type { LogRecord } from "../../../store/types.ts";
+import type { Random } from "./random.ts";
+
+/** A ULID, as origins are. */
+export const ORIGIN = "01HF7YAT00ABCDEFGHJKMNPQRS";
+
+export function randomRecord(random: Random): LogRecord {
+  const fields = new Map(Array.from({ length: random.below(5) }, () => [random.text(6), random.text(20)] as const));
+  return {
+    application: random.pick(["api", "worker", random.text(6)]),
+    level: random.below(6),
+    timestamp: 1_700_000_000_000 + random.below(1000),
+    message: random.text(60),
+    fields: [...fields].sort(([a], [b]) => a < b ? -1 : 1),
+  };
+}
+
+export function randomRecords(random: Random, count: number): LogRecord[] {
+  return Array.from({ length: count }, () => randomRecord(random));
+}

@@ -1,0 +1,37 @@
+/**
+ * A clock that stands still until it is told to move.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+
+export class FakeClock implements Clock {
+  #timers: { at: number; fn: () => void }[] = [];
+
+  constructor(public time: number = Date.now()) {}
+
+  now(): number {
+    return this.time;
+  }
+
+  setTimer(ms: number, fn: () => void): () => void {
+    const timer = { at: this.time + ms, fn };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((t) => t !== timer);
+    };
+  }
+
+  /** Moves on by `ms`, calling what falls due on the way, in order. */
+  advance(ms: number): void {
+    const end = this.time + ms;
+    for (;;) {
+      const due = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      if (!due) break;
+      this.#timers = this.#timers.filter((t) => t !== due);
+      this.time = due.at;
+      due.fn();
+    }
+    this.time = end;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Stores on a KV of their own, with a clock that the test moves.
+ *
+ * @module
+ */
+import { DAY, HOUR } from "../../limits.ts";
+import { createMemoryBlobStore } from "../../store/blob/memory.ts";
+import { type FreeSpace, unlimitedSpace } from "../../store/free_space.ts";
+import { Committer } from "../../store/kv/committer.ts";
+import { createFileStore } from "../../store/kv/files.ts";
+import { keepHouse } from "../../store/kv/housekeeping.ts";
+import { type Kv, KvClient } from "../../store/kv/kv.ts";
+import { createLogStore } from "../../store/kv/logs.ts";
+import { createPointStore } from "../../store/kv/points.ts";
+import type { BlobStore } from "../../store/types.ts";
+import { FakeClock } from "./fake_clock.ts";
+
+export interface TestStoresOptions {
+  blobs?: (kv: KvClient) => BlobStore;
+  space?: FreeSpace;
+  maxSeries?: number;
+  /** Stands between the stores and KV. */
+  wrap?: (kv: Deno.Kv) => Kv;
+}
+
+export async function openTestStores(options: TestStoresOptions = {}) {
+  const db = await Deno.openKv(":memory:");
+  const clock = new FakeClock();
+  // Timers of KV's deadlines run on real time: the fake one stands still while KV works.
+  const kv = new KvClient(options.wrap?.(db) ?? db, clock);
+  const committer = new Committer(kv);
+  const space = options.space ?? unlimitedSpace;
+  const blobs = options.blobs?.(kv) ?? createMemoryBlobStore(clock);
+  const settings = { retention: 7 * DAY, maxSeries: options.maxSeries ?? 1000, uploadExpiry: 24 * HOUR };
+  const common = { kv, committer, blobs, space, clock, ...settings };
+  return {
+    db,
+    kv,
+    clock,
+    committer,
+    blobs,
+    ...settings,
+    files: createFileStore(common),
+    points: createPointStore(common),
+    logs: createLogStore(common),
+    keepHouse: () => keepHouse(common, new AbortController().signal),
+    /** All keys, as text. */
+    async keys(): Promise<string[]> {
+      const keys: string[] = [];
+      for await (const { key } of db.list({ prefix: [] })) keys.push(key.map(String).join("/"));
+      return keys;
+    },
+    [Symbol.dispose]: () => db.close(),
+  };
+}
+
+export const NEVER = new AbortController().signal;
