@@ -1,0 +1,128 @@
+/**
+ * The environment as a frozen Config. Every fault is reported at once, so that an operator fixes them in one go.
+ *
+ * @module
+ */
+import {
+  ALLOWED_EXTENSIONS,
+  DAY,
+  HOUSEKEEPING_SECONDS,
+  MAX_FILE_BYTES,
+  MAX_RETENTION_DAYS,
+  MAX_SERIES,
+  MIN_FREE_BYTES,
+  RETENTION_DAYS,
+  SECOND,
+  UPLOAD_EXPIRY_MS,
+} from "./limits.ts";
+import { type LogRule, parseLogRules } from "./services/log_rules.ts";
+import type { BlobsConfig, StoresConfig } from "./store/open.ts";
+
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+export interface Config extends StoresConfig {
+  /** Where to listen; undefined where the platform says. */
+  readonly address: Address | undefined;
+  readonly maxFileBytes: number;
+  /** Lower-case, with the dot. */
+  readonly allowedExtensions: readonly string[];
+  /** Time between two rounds of housekeeping, ms. */
+  readonly housekeeping: number;
+  readonly logRules: readonly LogRule[];
+  /** Whether this is Deno Deploy, which has no disk. */
+  readonly onDeploy: boolean;
+}
+
+/** All that is wrong with the environment, one fault a line. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join("\n"));
+  }
+}
+
+/** Reads the configuration. Throws a ConfigError that names every fault. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = [];
+  const number = (name: string, fallback: number, min: number, max: number): number => {
+    const text = env[name];
+    if (text === undefined || text === "") return fallback;
+    const value = Number(text);
+    if (Number.isFinite(value) && value >= min && value <= max) return value;
+    faults.push(`${name} must be a number from ${min} to ${max}: current value is ${JSON.stringify(text)}`);
+    return fallback;
+  };
+  const attempt = <T>(name: string, parse: (text: string) => T, fallback: T): T => {
+    const text = env[name];
+    if (text === undefined || text === "") return fallback;
+    try {
+      return parse(text);
+    } catch (error) {
+      faults.push(`${name} ${(error as Error).message}: current value is ${JSON.stringify(text)}`);
+      return fallback;
+    }
+  };
+
+  const onDeploy = Boolean(env.DENO_DEPLOYMENT_ID);
+  const data = env.SLUICE_DATA || "./data";
+  const address = attempt<Address | undefined>(
+    "SLUICE_LISTEN",
+    parseAddress,
+    onDeploy ? undefined : { hostname: "127.0.0.1", port: 8080 },
+  );
+  const blobs: BlobsConfig = onDeploy ? { kind: "kv" } : { kind: "file", path: `${data}/blobs` };
+  const config: Config = {
+    address,
+    data,
+    kv: env.SLUICE_KV || (onDeploy ? undefined : `${data}/kv.sqlite`),
+    blobs: attempt("SLUICE_BLOBS", parseBlobs, blobs),
+    maxFileBytes: number("SLUICE_MAX_FILE_BYTES", MAX_FILE_BYTES, 1, Number.MAX_SAFE_INTEGER),
+    allowedExtensions: attempt("SLUICE_ALLOWED_EXTENSIONS", parseExtensions, ALLOWED_EXTENSIONS),
+    retention: number("SLUICE_RETENTION_DAYS", RETENTION_DAYS, 1 / 24, MAX_RETENTION_DAYS) * DAY,
+    maxSeries: number("SLUICE_MAX_SERIES", MAX_SERIES, 1, 10_000_000),
+    uploadExpiry: number("SLUICE_UPLOAD_EXPIRY_SECONDS", UPLOAD_EXPIRY_MS / SECOND, 1, 365 * DAY / SECOND) * SECOND,
+    housekeeping: number("SLUICE_HOUSEKEEPING_SECONDS", HOUSEKEEPING_SECONDS, 1, DAY / SECOND) * SECOND,
+    minFreeBytes: number("SLUICE_MIN_FREE_BYTES", MIN_FREE_BYTES, 0, Number.MAX_SAFE_INTEGER),
+    logRules: attempt("SLUICE_LOG_RULES", parseLogRules, []),
+    onDeploy,
+  };
+  // Whoever can reach the port can read and delete everything, so only this machine may reach it.
+  if (!onDeploy && address && !isLoopback(address.hostname) && env.SLUICE_AUTH !== "none") {
+    faults.push(
+      `SLUICE_LISTEN must be a loopback address unless SLUICE_AUTH=none says that anyone may do anything: ` +
+        `current value is ${JSON.stringify(env.SLUICE_LISTEN)}`,
+    );
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return Object.freeze(config);
+}
+
+/** `host:port`, `[v6]:port` or `:port`. */
+function parseAddress(text: string): Address {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65535) throw new Error("must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080");
+  return { hostname: match[1] ?? (match[2] || "0.0.0.0"), port };
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function parseBlobs(text: string): BlobsConfig {
+  if (text === "kv:") return { kind: "kv" };
+  if (text === "memory:") return { kind: "memory" };
+  if (text.startsWith("file:") && text.length > 5) return { kind: "file", path: text.slice(5) };
+  throw new Error("must be file:PATH, kv: or memory:");
+}
+
+function parseExtensions(text: string): string[] {
+  const extensions = text.split(/[\s,]+/).filter((part) => part !== "").map((part) => part.toLowerCase());
+  if (extensions.length === 0 || extensions.some((e) => !/^\.[a-z0-9]+(\.[a-z0-9]+)*$/.test(e))) {
+    throw new Error("must be extensions with their dots, such as .txt,.csv,.json");
+  }
+  return extensions;
+}

@@ -1,0 +1,84 @@
+/**
+ * `GET` and `HEAD /files/{id}`: a file by HTTP, with ETag, conditions and a range (RFC 9110, sections 13 and 14).
+ *
+ * @module
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { FileUploadService } from "../services/file_upload.ts";
+import type { ByteRange } from "../store/types.ts";
+import { TENANT } from "./router.ts";
+
+export async function serveFile(files: FileUploadService, id: string, request: Request): Promise<Response> {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return plain(405, "method not allowed", { allow: "GET, HEAD" });
+  }
+  let opened: Awaited<ReturnType<FileUploadService["openFile"]>>;
+  try {
+    opened = await files.openFile(id, { tenant: TENANT, signal: request.signal });
+  } catch (error) {
+    const { code, rawMessage } = ConnectError.from(error);
+    if (code === Code.NotFound) return plain(404, rawMessage);
+    return code === Code.Unavailable
+      ? plain(503, rawMessage, { "retry-after": "1" })
+      : plain(500, code === Code.DataLoss ? rawMessage : "internal error");
+  }
+  const { file, read } = opened;
+  const etag = `"${file.sha256}"`;
+  const headers = new Headers({
+    "accept-ranges": "bytes",
+    "cache-control": "private, no-cache",
+    "content-disposition": `attachment; filename*=UTF-8''${encodeExtValue(file.name)}`,
+    "content-type": file.contentType,
+    etag,
+    "last-modified": new Date(file.createdAt).toUTCString(),
+    // A file is what somebody sent; a browser must not take it for more than its type says.
+    "content-security-policy": "sandbox; default-src 'none'",
+    "x-content-type-options": "nosniff",
+  });
+  if (listsTag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  const condition = request.headers.get("if-match");
+  if (condition !== null && !listsTag(condition, etag)) return plain(412, "precondition failed");
+
+  const ifRange = request.headers.get("if-range");
+  const range = ifRange === null || ifRange === etag
+    ? parseRange(request.headers.get("range"), file.size)
+    : { start: 0, end: file.size };
+  if (range === "unsatisfiable") {
+    return plain(416, "range not satisfiable", { "content-range": `bytes */${file.size}` });
+  }
+  const partial = range.end - range.start !== file.size;
+  headers.set("content-length", String(range.end - range.start));
+  if (partial) headers.set("content-range", `bytes ${range.start}-${range.end - 1}/${file.size}`);
+  const body = request.method === "HEAD" ? null : ReadableStream.from(read(range));
+  return new Response(body as BodyInit | null, { status: partial ? 206 : 200, headers });
+}
+
+/** The one range asked for. Several, and what cannot be understood, count as none: RFC 9110, section 14.2, allows it. */
+export function parseRange(header: string | null, size: number): ByteRange | "unsatisfiable" {
+  const whole = { start: 0, end: size };
+  const match = /^bytes=(\d{0,16})-(\d{0,16})$/i.exec(header?.replace(/\s/g, "") ?? "");
+  if (!match || (match[1] === "" && match[2] === "")) return whole;
+  if (match[1] === "") {
+    const suffix = Number(match[2]);
+    return suffix === 0 || size === 0 ? "unsatisfiable" : { start: Math.max(size - suffix, 0), end: size };
+  }
+  const start = Number(match[1]);
+  const end = match[2] === "" ? size : Math.min(Number(match[2]) + 1, size);
+  if (match[2] !== "" && Number(match[2]) < start) return whole;
+  return start >= size ? "unsatisfiable" : { start, end };
+}
+
+/** Whether a list of entity tags names this one; weak comparison. */
+function listsTag(header: string | null, etag: string): boolean {
+  if (header === null) return false;
+  return header.trim() === "*" || header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+}
+
+/** Percent-encoded as RFC 8187, section 3.2, has it. */
+function encodeExtValue(text: string): string {
+  return encodeURIComponent(text).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function plain(status: number, text: string, headers: Record<string, string> = {}): Response {
+  return new Response(`${text}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
+}

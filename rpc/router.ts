@@ -1,0 +1,107 @@
+/**
+ * The one router: services behind connect-es's protocol handlers. Every host feeds it, so that they cannot drift apart.
+ *
+ * @module
+ */
+import { Code, ConnectError, createConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { DataCollectionService, type DataPoint, type LogEntry } from "../gen/sluice/v1/data_collection_pb.ts";
+import { type FileChunk, FileUploadService } from "../gen/sluice/v1/file_upload_pb.ts";
+import { QueryService } from "../gen/sluice/v1/query_pb.ts";
+import { MAX_DEADLINE_MS, MAX_MESSAGE_BYTES } from "../limits.ts";
+import type { Call } from "../services/call.ts";
+import type { DataCollectionService as DataCollection } from "../services/data_collection.ts";
+import type { FileUploadService as FileUpload } from "../services/file_upload.ts";
+import type { QueryService as Query } from "../services/query.ts";
+import { inBatches } from "./batches.ts";
+import { gzipCompression } from "./gzip.ts";
+import { logEvent } from "./log.ts";
+
+export interface Services {
+  readonly files: FileUpload;
+  readonly collection: DataCollection;
+  readonly query: Query;
+}
+
+/** Whose data a call is about. There is one tenant until callers have names. */
+export const TENANT = "default";
+
+/**
+ * Handlers by request path. `shutdownSignal` ends calls that are still open when the server stops. native gRPC needs a
+ * host that can send trailers.
+ */
+export function createRouter(
+  services: Services,
+  options: { grpc: boolean; shutdownSignal: AbortSignal },
+): ReadonlyMap<string, UniversalHandler> {
+  const { files, collection, query } = services;
+  const router = createConnectRouter({
+    grpc: options.grpc,
+    grpcWeb: true,
+    connect: true,
+    acceptCompression: [gzipCompression],
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    maxTimeoutMs: MAX_DEADLINE_MS,
+    shutdownSignal: options.shutdownSignal,
+    interceptors: [codedErrors],
+  });
+  router.service(FileUploadService, {
+    uploadFile: (chunks, context) => files.uploadFile(inBatches(chunks, chunkSize), call(context)),
+    getFile: (request, context) => files.getFile(request, call(context)),
+    listFiles: (request, context) => files.listFiles(request, call(context)),
+    downloadFile: (request, context) => files.downloadFile(request, call(context)),
+    deleteFile: (request, context) => files.deleteFile(request, call(context)),
+  });
+  router.service(DataCollectionService, {
+    collectDataPoints: (points, context) => collection.collectDataPoints(inBatches(points, pointSize), call(context)),
+    collectLogs: (entries, context) => collection.collectLogs(inBatches(entries, entrySize), call(context)),
+  });
+  router.service(QueryService, {
+    queryMetrics: (request, context) => query.queryMetrics(request, call(context)),
+    listSeries: (request, context) => query.listSeries(request, call(context)),
+    searchLogs: (request, context) => query.searchLogs(request, call(context)),
+  });
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+function call({ signal }: HandlerContext): Call {
+  return { tenant: TENANT, signal };
+}
+
+const chunkSize = (chunk: FileChunk) => chunk.data.length;
+const entrySize = (entry: LogEntry) => entry.message.length;
+/** Points are small: their number bounds a batch. */
+const pointSize = (_: DataPoint) => 0;
+
+/** An error that is not ours is "internal error" to the caller; the log has all of it. */
+const codedErrors: Interceptor = (next) => async (request) => {
+  try {
+    const response = await next(request);
+    return response.stream ? { ...response, message: codedStream(response.message, request.url) } : response;
+  } catch (error) {
+    throw coded(error, request.url);
+  }
+};
+
+async function* codedStream<T>(messages: AsyncIterable<T>, url: string): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw coded(error, url);
+  }
+}
+
+function coded(error: unknown, url: string): ConnectError {
+  const known = error instanceof ConnectError;
+  // What was wrong with a store is for the operator; the caller gets the code and the text.
+  if (known && error.code !== Code.Internal && error.cause === undefined) return error;
+  if (known && error.code === Code.Canceled) return error;
+  if (error instanceof DOMException && error.name === "AbortError") {
+    return new ConnectError("the caller is gone", Code.Canceled);
+  }
+  logEvent(known && error.code !== Code.Internal ? "warn" : "error", "a call failed", {
+    method: new URL(url).pathname,
+    error,
+  });
+  return known ? error : new ConnectError("internal error", Code.Internal);
+}

@@ -1,0 +1,12 @@
+/**
+ * What a service knows of the call it serves.
+ *
+ * @module
+ */
+
+export interface Call {
+  /** Whose data it is. */
+  readonly tenant: string;
+  /** Aborts when the caller is gone or the deadline has passed. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,151 @@
+/**
+ * FileUploadService: files in, whole and verified, and out again.
+ *
+ * @module
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { invalidArgument, notFound, outOfRange } from "../errors.ts";
+import type {
+  DeleteFileRequest,
+  DownloadFileRequest,
+  FileChunk,
+  FileChunkSchema,
+  FileInfoSchema,
+  GetFileRequest,
+  GetFileResponseSchema,
+  ListFilesRequest,
+  ListFilesResponseSchema,
+  UploadResultSchema,
+} from "../gen/sluice/v1/file_upload_pb.ts";
+import { DOWNLOAD_CHUNK_BYTES } from "../limits.ts";
+import type { ByteRange, FileInfo, FileStore } from "../store/types.ts";
+import type { Call } from "./call.ts";
+import { FileIntake } from "./file_intake.ts";
+import { pageSize } from "./paging.ts";
+
+export interface FileUploadOptions {
+  readonly files: FileStore;
+  readonly maxFileBytes: number;
+  /** Lower-case, with the dot. */
+  readonly allowedExtensions: readonly string[];
+}
+
+export type FileUploadService = ReturnType<typeof createFileUploadService>;
+
+/** ULIDs only: an id is part of a key. */
+const FILE_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+
+export function createFileUploadService(options: FileUploadOptions) {
+  const { files } = options;
+
+  async function find(fileId: string, call: Call): Promise<FileInfo> {
+    const file = FILE_ID.test(fileId) ? await files.get(call.tenant, fileId) : undefined;
+    if (!file) throw notFound(`There is no file ${JSON.stringify(fileId)}`);
+    return file;
+  }
+
+  return {
+    /** Stores one file; leaves nothing behind if it fails. */
+    async uploadFile(
+      batches: AsyncIterable<readonly FileChunk[]>,
+      call: Call,
+    ): Promise<MessageInitShape<typeof UploadResultSchema>> {
+      const intake = new FileIntake({ ...options, tenant: call.tenant });
+      try {
+        for await (const chunks of batches) {
+          call.signal.throwIfAborted();
+          await intake.take(chunks);
+        }
+        call.signal.throwIfAborted();
+        const file = await intake.finish();
+        return {
+          fileId: file.id,
+          fileName: file.name,
+          totalSize: BigInt(file.size),
+          checksum: file.sha256,
+          status: "completed",
+          committed: BigInt(file.size),
+          chunkCount: BigInt(file.chunkCount),
+        };
+      } catch (error) {
+        // What cannot be removed now, the sweep removes; the caller is to hear why the upload failed.
+        await intake.abort().catch(() => {});
+        throw error;
+      }
+    },
+
+    async getFile(request: GetFileRequest, call: Call): Promise<MessageInitShape<typeof GetFileResponseSchema>> {
+      return { file: fileInfo(await find(request.fileId, call)) };
+    },
+
+    async listFiles(request: ListFilesRequest, call: Call): Promise<MessageInitShape<typeof ListFilesResponseSchema>> {
+      const limit = pageSize(request.pageSize);
+      if (request.pageToken !== "" && !FILE_ID.test(request.pageToken)) {
+        throw invalidArgument("page_token", "must be the next_page_token of a page");
+      }
+      // One more than asked for, to know whether there is a next page.
+      const found = await files.list(call.tenant, limit + 1, request.pageToken || undefined);
+      const page = found.slice(0, limit);
+      return { files: page.map(fileInfo), nextPageToken: found.length > limit ? page[limit - 1].id : "" };
+    },
+
+    async *downloadFile(
+      request: DownloadFileRequest,
+      call: Call,
+    ): AsyncGenerator<MessageInitShape<typeof FileChunkSchema>> {
+      const { offset, length } = request;
+      if (offset < 0n) throw invalidArgument("offset", `must not be negative: current value is ${offset}`);
+      if (length < 0n) throw invalidArgument("length", `must not be negative: current value is ${length}`);
+      const file = await find(request.fileId, call);
+      const size = BigInt(file.size);
+      if (offset > size) {
+        throw outOfRange("offset", `must be at most the file's ${size} bytes: current value is ${offset}`);
+      }
+      const end = length === 0n || offset + length > size ? file.size : Number(offset + length);
+      let at = Number(offset);
+      const described = { fileName: file.name, contentType: file.contentType, totalSize: size };
+      // An empty range still says what the file is.
+      if (at === end) yield { ...described, offset, isLastChunk: true, fileChecksum: file.sha256 };
+      for await (const block of files.read(call.tenant, file.id, { start: at, end }, call.signal)) {
+        for (let from = 0; from < block.length; from += DOWNLOAD_CHUNK_BYTES) {
+          const data = block.subarray(from, from + DOWNLOAD_CHUNK_BYTES);
+          const isLastChunk = at + data.length === end;
+          const digest = await crypto.subtle.digest("SHA-256", data as Uint8Array<ArrayBuffer>);
+          yield {
+            ...described,
+            data,
+            offset: BigInt(at),
+            isLastChunk,
+            checksum: new Uint8Array(digest).toHex(),
+            fileChecksum: isLastChunk ? file.sha256 : "",
+          };
+          at += data.length;
+        }
+      }
+    },
+
+    async deleteFile(request: DeleteFileRequest, call: Call): Promise<Record<string, never>> {
+      const { id } = await find(request.fileId, call);
+      if (!await files.remove(call.tenant, id)) throw notFound(`There is no file ${JSON.stringify(id)}`);
+      return {};
+    },
+
+    /** For the HTTP route: what a file is, and its bytes. NOT_FOUND if there is none of that id. */
+    async openFile(fileId: string, call: Call) {
+      const file = await find(fileId, call);
+      return { file, read: (range: ByteRange) => files.read(call.tenant, file.id, range, call.signal) };
+    },
+  };
+}
+
+function fileInfo(file: FileInfo): MessageInitShape<typeof FileInfoSchema> {
+  return {
+    fileId: file.id,
+    fileName: file.name,
+    totalSize: BigInt(file.size),
+    checksum: file.sha256,
+    contentType: file.contentType,
+    createdAt: BigInt(file.createdAt),
+    chunkCount: BigInt(file.chunkCount),
+  };
+}
