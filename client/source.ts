@@ -1,0 +1,127 @@
+/**
+ * What can be uploaded, seen as one thing: a name, a size if it is known, and pieces of bytes.
+ *
+ * @module
+ */
+
+/** A file to upload: a path (Deno, Node), a Blob or File, bytes, or a stream of bytes. */
+export type FileSource =
+  | string
+  | Blob
+  | Uint8Array
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>;
+
+/** A source that has been opened. */
+export interface OpenSource {
+  /** What the source itself says; empty if it has no name. */
+  name: string;
+  /** What the source itself says; empty if it does not know. */
+  contentType: string;
+  /** Bytes; undefined if only reading it will tell. */
+  size: number | undefined;
+  /** The bytes in pieces of any length. A piece may be used again by the source once the next is asked for. */
+  pieces: AsyncIterable<Uint8Array>;
+}
+
+/** Bytes read from a file at once. */
+const READ_BYTES = 256 * 1024;
+
+/**
+ * Opens a source. What it holds is released when its pieces have been iterated, wholly or not.
+ *
+ * @throws {TypeError} if it is none of the kinds there are.
+ * @throws What the file system says of a path.
+ */
+export async function openSource(source: FileSource): Promise<OpenSource> {
+  if (typeof source === "string") return await openPath(source);
+  if (source instanceof Uint8Array) {
+    return { name: "", contentType: "", size: source.length, pieces: once(source) };
+  }
+  if (source instanceof Blob) {
+    const name = source instanceof File ? source.name : "";
+    return { name, contentType: source.type, size: source.size, pieces: iterate(source.stream()) };
+  }
+  if (source instanceof ReadableStream) {
+    return { name: "", contentType: "", size: undefined, pieces: iterate(source) };
+  }
+  if (typeof source === "object" && source !== null && Symbol.asyncIterator in source) {
+    return { name: "", contentType: "", size: undefined, pieces: source };
+  }
+  throw new TypeError(`Cannot upload ${typeof source}: a source is a path, Blob, Uint8Array, or stream of bytes`);
+}
+
+/** node:fs/promises is there in Deno and in Node; a browser has no paths. */
+async function openPath(path: string): Promise<OpenSource> {
+  const { stat } = await import("node:fs/promises");
+  const info = await stat(path);
+  // What has no size is empty, or a pipe, or made as it is read (/proc): reading it will tell.
+  const size = info.size > 0 ? info.size : undefined;
+  const name = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+  return { name, contentType: "", size, pieces: readPath(path, size) };
+}
+
+/** At most `size` bytes: a file that grows meanwhile (a log) is uploaded as it was when it was opened. */
+async function* readPath(path: string, size = Infinity): AsyncGenerator<Uint8Array> {
+  const { open } = await import("node:fs/promises");
+  const file = await open(path);
+  try {
+    const buffer = new Uint8Array(READ_BYTES);
+    let left = size;
+    while (left > 0) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, left), null);
+      if (bytesRead === 0) return;
+      left -= bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** Not every browser can iterate a stream by itself. */
+async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  let done = false;
+  try {
+    while (true) {
+      const result = await reader.read();
+      done = result.done;
+      if (result.done) return;
+      yield result.value;
+    }
+  } finally {
+    if (!done) reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * The same bytes in pieces of exactly `length`, but for the last one. Each is a buffer of its own, so a piece can be
+ * kept while the next is read.
+ *
+ * @throws {TypeError} if a piece is not a Uint8Array.
+ */
+export async function* inPiecesOf(length: number, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let buffer = new Uint8Array(length);
+  let filled = 0;
+  for await (const piece of pieces) {
+    if (!(piece instanceof Uint8Array)) throw new TypeError(`Cannot upload a piece that is no Uint8Array: ${piece}`);
+    let rest = piece;
+    while (rest.length > 0) {
+      const part = rest.subarray(0, length - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      rest = rest.subarray(part.length);
+      if (filled === length) {
+        yield buffer;
+        buffer = new Uint8Array(length);
+        filled = 0;
+      }
+    }
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
+}
