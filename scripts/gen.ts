@@ -1,0 +1,29 @@
+/**
+ * Makes gen/ from proto/; with `--check` only says whether it is what proto/ makes.
+ *
+ * @module
+ */
+import { BUF, deno, ROOT } from "./run.ts";
+
+if (!Deno.args.includes("--check")) Deno.exit(await deno(...BUF, "generate") ? 0 : 1);
+
+const fresh = await Deno.makeTempDir({ prefix: "sluice-gen-" });
+try {
+  if (!await deno(...BUF, "generate", "-o", fresh)) Deno.exit(1);
+  const [made, committed] = [await contents(`${fresh}/gen`), await contents(`${ROOT}gen`)];
+  const stale = [...new Set([...made.keys(), ...committed.keys()])].filter((p) => made.get(p) !== committed.get(p));
+  if (stale.length > 0) {
+    console.error(`gen/ is stale, run deno task gen: ${stale.join(", ")}`);
+    Deno.exit(1);
+  }
+} finally {
+  await Deno.remove(fresh, { recursive: true });
+}
+
+async function contents(folder: string, prefix = "", into = new Map<string, string>()): Promise<Map<string, string>> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) await contents(`${folder}/${name}`, `${prefix}${name}/`, into);
+    else into.set(prefix + name, await Deno.readTextFile(`${folder}/${name}`));
+  }
+  return into;
+}

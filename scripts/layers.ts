@@ -1,0 +1,45 @@
+/**
+ * Checks that imports go down only, that services stay free of the platform, and that files stay short.
+ *
+ * @module
+ */
+import { posix } from "node:path";
+import { ROOT, sources } from "./run.ts";
+
+const MAX_LINES = 300;
+
+/** What each folder, or file, may import of the project besides itself. Nobody else is asked: main.ts, tests, scripts. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  "http2/": [],
+  "rpc/": ["services/", "store/types.ts", "gen/", "limits.ts", "errors.ts", "clock.ts", "http2/"],
+  "services/": ["store/types.ts", "store/format/", "gen/", "limits.ts", "errors.ts", "clock.ts"],
+  "store/": ["gen/sluice/store/", "limits.ts", "errors.ts", "clock.ts"],
+  "store/format/": ["store/types.ts", "limits.ts", "errors.ts"],
+  "client/": ["gen/"],
+  "std/": [],
+  "limits.ts": [],
+  "clock.ts": [],
+  "errors.ts": ["gen/google/"],
+  "config.ts": ["limits.ts", "services/log_rules.ts", "store/open.ts"],
+};
+
+const IMPORT = /(?:^|\n)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s)?["'](\.[^"']+)["']/g;
+const faults: string[] = [];
+for await (const path of sources()) {
+  const text = await Deno.readTextFile(ROOT + path);
+  const lines = text.split("\n").length - 1;
+  if (lines > MAX_LINES && !/tables?\.ts$/.test(path)) faults.push(`${path} has ${lines} lines: at most ${MAX_LINES}`);
+  const layer = Object.keys(MAY_IMPORT).filter((l) => path.startsWith(l)).sort((a, b) => b.length - a.length)[0];
+  if (layer === undefined) continue;
+  for (const [, specifier] of text.matchAll(IMPORT)) {
+    const target = posix.join(posix.dirname(path), specifier);
+    const allowed = target.startsWith(layer) || MAY_IMPORT[layer].some((l) => target.startsWith(l));
+    if (!allowed) faults.push(`${path} imports ${target}, which ${layer} may not`);
+  }
+  const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+  if (/^(services|store\/format)\//.test(path) && /\bDeno\./.test(code)) faults.push(`${path} uses the Deno namespace`);
+}
+if (faults.length > 0) {
+  console.error(faults.join("\n"));
+  Deno.exit(1);
+}
