@@ -186,7 +186,7 @@ reportPoints("noisy gauge, 240 samples", noisy(240));
 reportPoints("noisy gauge, 10,000 samples", noisy(10_000));
 reportPoints("fleet, 1,000 samples", fleet(1000));
 reportPoints("fleet, 10,000 samples", fleet(10_000));
-if (Deno.build.os === "linux") reportPoints("this machine", await real());
+if (Deno.build.os === "linux") reportPoints("this machine, /proc every 10 ms for 2 s as 1 s apart", await real());
 reportLogs("generated log", generatedLogs(1000));
 reportLogs(DPKG_LOG, realLogs(1000));
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import { type UniversalHandler, universalServerResponseToFetch } from "@connectrpc/connect/protocol";
 import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../limits.ts";
 import type { FileUploadService } from "../services/file_upload.ts";
@@ -77,7 +78,9 @@ class RequestBody implements AsyncIterable<Uint8Array> {
     return {
       next: async () => {
         if (!this.#reader || this.#done) return { done: true, value: undefined };
-        const result = await this.#reader.read();
+        const result = await this.#reader.read().catch(() => {
+          throw new ConnectError("the caller is gone", Code.Canceled);
+        });
         if (result.done) this.#done = true;
         return result.done ? { done: true, value: undefined } : result;
       },

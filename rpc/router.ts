@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { JsonReadOptions } from "@bufbuild/protobuf";
 import { Code, ConnectError, createConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { DataCollectionService, type DataPoint, type LogEntry } from "../gen/sluice/v1/data_collection_pb.ts";
@@ -40,6 +41,8 @@ export function createRouter(
     grpcWeb: true,
     connect: true,
     acceptCompression: [gzipCompression],
+    // As for protobuf: what is no UTF-8 is refused, not stored as something else.
+    jsonOptions: { textDecoder: new TextDecoder("utf-8", { fatal: true }) } as Partial<JsonReadOptions>,
     readMaxBytes: MAX_MESSAGE_BYTES,
     maxTimeoutMs: MAX_DEADLINE_MS,
     shutdownSignal: options.shutdownSignal,
@@ -93,6 +96,7 @@ async function* codedStream<T>(messages: AsyncIterable<T>, url: string): AsyncGe
 
 function coded(error: unknown, url: string): ConnectError {
   const known = error instanceof ConnectError;
+  if (known && isUnparsable(error)) return new ConnectError(error.rawMessage, Code.InvalidArgument);
   // What was wrong with a store is for the operator; the caller gets the code and the text.
   if (known && error.code !== Code.Internal && error.cause === undefined) return error;
   if (known && error.code === Code.Canceled) return error;
@@ -104,4 +108,11 @@ function coded(error: unknown, url: string): ConnectError {
     error,
   });
   return known ? error : new ConnectError("internal error", Code.Internal);
+}
+
+/** What connect-es throws for a message that is no protobuf (as an internal error) or no JSON. */
+function isUnparsable({ code, rawMessage, cause }: ConnectError): boolean {
+  return code === Code.Internal
+    ? rawMessage.startsWith("parse binary: ")
+    : code === Code.InvalidArgument && cause !== undefined;
 }

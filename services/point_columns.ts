@@ -83,7 +83,8 @@ export class PointColumns {
   }
 }
 
-function pointFault({ source, metrics, tags }: DataPoint): Fault | undefined {
+function pointFault(point: DataPoint): Fault | undefined {
+  const { source, metrics, tags } = point;
   if (source === "") return invalid("source", "must not be empty");
   const sourceFault = nameFault("source", source);
   if (sourceFault) return sourceFault;
@@ -99,12 +100,12 @@ function pointFault({ source, metrics, tags }: DataPoint): Fault | undefined {
     if (!Number.isFinite(value)) {
       return invalid(`metrics[${metric}]`, `must be a finite number: current value is ${value}`);
     }
-    longestMetric = Math.max(longestMetric, utf8Bound(metric));
+    longestMetric = Math.max(longestMetric, metric.length);
   }
   if (count === 0) return invalid("metrics", "must have at least one value");
   if (count > MAX_METRICS) return invalid("metrics", `must be at most ${MAX_METRICS}: there are ${count}`);
 
-  let tagBytes = 0;
+  let tagLength = 0;
   count = 0;
   for (const key in tags) {
     count++;
@@ -112,11 +113,13 @@ function pointFault({ source, metrics, tags }: DataPoint): Fault | undefined {
     const value = tags[key];
     const fault = nameFault("tags", key) ?? textFault(`tags[${key}]`, value, MAX_TAG_VALUE_BYTES);
     if (fault) return fault;
-    tagBytes += utf8Bound(key) + utf8Bound(value);
+    tagLength += key.length + value.length;
   }
   if (count > MAX_TAGS) return invalid("tags", `must be at most ${MAX_TAGS}: there are ${count}`);
 
-  if (utf8Bound(source) + longestMetric + tagBytes > MAX_SERIES_BYTES) {
+  // A UTF-16 code unit takes one to three bytes: what is far from the limit is not encoded only to be counted.
+  const length = source.length + longestMetric + tagLength;
+  if (length * 3 > MAX_SERIES_BYTES && seriesBytes(point) > MAX_SERIES_BYTES) {
     return invalid("tags", `must, with source and metric, have at most ${MAX_SERIES_BYTES} bytes`);
   }
 }
@@ -132,9 +135,13 @@ function textFault(field: string, text: string, limit: number): Fault | undefine
   if (!text.isWellFormed()) return invalid(shortened(field), "must be valid Unicode");
 }
 
-/** Bytes in UTF-8; for short text an upper bound, so that nothing is encoded only to be counted. */
-function utf8Bound(text: string): number {
-  return text.length <= 64 ? text.length : utf8Length(text);
+/** Bytes of source, tags and the longest metric's name in UTF-8. */
+function seriesBytes({ source, metrics, tags }: DataPoint): number {
+  let bytes = utf8Length(source);
+  for (const key in tags) bytes += utf8Length(key) + utf8Length(tags[key]);
+  let longest = 0;
+  for (const metric in metrics) longest = Math.max(longest, utf8Length(metric));
+  return bytes + longest;
 }
 
 /** A field's name for a rejection: what is too long must not be repeated whole. */

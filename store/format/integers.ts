@@ -5,7 +5,7 @@
  * ```
  * (nothing)                if the column is empty
  * first     signed         the first value; that is all of a column of one
- * head      u8             bit 0: order of the differences less one; bit 1: all residuals are 0, so nothing follows base
+ * head      u8             bit 0: order of the differences less one; bit 1: all residuals are 0, nothing follows base
  * base      signed
  * widths    3 x 5 bits     a, b and c, each less one
  * residuals, one for each further value:

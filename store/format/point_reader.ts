@@ -28,7 +28,7 @@ export interface PointSegment {
   series(i: number): Series;
   /** What the samples of series `i` come to, where that is stored; with or without a sketch. */
   rollup(i: number): Rollup | undefined;
-  /** The samples of series `i` by time; of equal times, in order of arrival. Not to be changed: series share timestamps. */
+  /** The samples of series `i` by time; of equal times, in order of arrival. Not to be changed: series share times. */
   columns(i: number): { readonly timestamps: Float64Array; readonly values: Float64Array };
 }
 

@@ -98,7 +98,8 @@ Deno.test("uploadFile() takes the name from a path or a File, and needs one othe
   const uploads: FileChunk[][] = [];
   await using server = serveUploads(uploads);
   const sluice = createSluice({ url: server.url });
-  const path = `${await Deno.makeTempDir()}/r port.csv`;
+  const dir = await Deno.makeTempDir();
+  const path = `${dir}/r port.csv`;
   await Deno.writeTextFile(path, "a,b\n");
   assertEquals((await sluice.uploadFile(path)).fileName, "r port.csv");
   assertEquals((await sluice.uploadFile(new File(["a"], "f.txt"))).fileName, "f.txt");
@@ -109,6 +110,7 @@ Deno.test("uploadFile() takes the name from a path or a File, and needs one othe
   await assertRejects(() => sluice.uploadFile(path, { chunkSize: 0 }), RangeError, "chunkSize");
   await assertRejects(() => sluice.uploadFile("/nowhere/x.csv"), Error, "ENOENT");
   assertEquals(uploads.length, 3);
+  await Deno.remove(dir, { recursive: true });
 });
 
 Deno.test("uploadFile() without checksums sends none", async () => {
