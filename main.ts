@@ -8,6 +8,7 @@ import { type Config, ConfigError, readConfig } from "./config.ts";
 import { unavailable } from "./errors.ts";
 import { SECOND, SHUTDOWN_MS } from "./limits.ts";
 import { createFetchHandler } from "./rpc/fetch_host.ts";
+import { createHttpHandler } from "./rpc/http_handler.ts";
 import { logEvent } from "./rpc/log.ts";
 import { createRouter } from "./rpc/router.ts";
 import { createDataCollectionService } from "./services/data_collection.ts";
@@ -31,6 +32,8 @@ const router = createRouter({
   collection: createDataCollectionService({ points: stores.points, logs: stores.logs, clock, retention, logRules }),
   query: createQueryService({ points: stores.points, logs: stores.logs, clock }),
 }, { grpc: false, shutdownSignal: ended.signal });
+const isReady = async () => !stopping.signal.aborted && await stores.isReady();
+const handler = createHttpHandler({ router, files, isReady });
 
 const server = Deno.serve({
   ...config.address,
@@ -42,7 +45,7 @@ const server = Deno.serve({
     logEvent("error", "a request failed", { error });
     return new Response("internal error\n", { status: 500 });
   },
-}, createFetchHandler({ router, files, isReady: async () => !stopping.signal.aborted && await stores.isReady() }));
+}, createFetchHandler(handler));
 
 keepHouseEvery(config.housekeeping, stores, stopping.signal);
 if (!config.onDeploy) stopOnSignals();

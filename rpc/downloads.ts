@@ -4,11 +4,17 @@
  * @module
  */
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { FileUploadService } from "../services/file_upload.ts";
 import type { ByteRange } from "../store/types.ts";
+import { plain } from "./responses.ts";
 import { TENANT } from "./router.ts";
 
-export async function serveFile(files: FileUploadService, id: string, request: Request): Promise<Response> {
+export async function serveFile(
+  files: FileUploadService,
+  id: string,
+  request: UniversalServerRequest,
+): Promise<UniversalServerResponse> {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return plain(405, "method not allowed", { allow: "GET, HEAD" });
   }
@@ -24,7 +30,7 @@ export async function serveFile(files: FileUploadService, id: string, request: R
   }
   const { file, read } = opened;
   const etag = `"${file.sha256}"`;
-  const headers = new Headers({
+  const header = new Headers({
     "accept-ranges": "bytes",
     "cache-control": "private, no-cache",
     "content-disposition": `attachment; filename*=UTF-8''${encodeExtValue(file.name)}`,
@@ -35,22 +41,21 @@ export async function serveFile(files: FileUploadService, id: string, request: R
     "content-security-policy": "sandbox; default-src 'none'",
     "x-content-type-options": "nosniff",
   });
-  if (listsTag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-  const condition = request.headers.get("if-match");
+  if (listsTag(request.header.get("if-none-match"), etag)) return { status: 304, header };
+  const condition = request.header.get("if-match");
   if (condition !== null && !listsTag(condition, etag)) return plain(412, "precondition failed");
 
-  const ifRange = request.headers.get("if-range");
+  const ifRange = request.header.get("if-range");
   const range = ifRange === null || ifRange === etag
-    ? parseRange(request.headers.get("range"), file.size)
+    ? parseRange(request.header.get("range"), file.size)
     : { start: 0, end: file.size };
   if (range === "unsatisfiable") {
     return plain(416, "range not satisfiable", { "content-range": `bytes */${file.size}` });
   }
   const partial = range.end - range.start !== file.size;
-  headers.set("content-length", String(range.end - range.start));
-  if (partial) headers.set("content-range", `bytes ${range.start}-${range.end - 1}/${file.size}`);
-  const body = request.method === "HEAD" ? null : ReadableStream.from(read(range));
-  return new Response(body as BodyInit | null, { status: partial ? 206 : 200, headers });
+  header.set("content-length", String(range.end - range.start));
+  if (partial) header.set("content-range", `bytes ${range.start}-${range.end - 1}/${file.size}`);
+  return { status: partial ? 206 : 200, header, body: request.method === "HEAD" ? undefined : read(range) };
 }
 
 /** The one range asked for. Several, and what cannot be understood, count as none: RFC 9110, section 14.2, allows it. */
@@ -77,8 +82,4 @@ function listsTag(header: string | null, etag: string): boolean {
 /** Percent-encoded as RFC 8187, section 3.2, has it. */
 function encodeExtValue(text: string): string {
   return encodeURIComponent(text).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-function plain(status: number, text: string, headers: Record<string, string> = {}): Response {
-  return new Response(`${text}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
 }

@@ -1,50 +1,17 @@
 /**
- * The host on Deno.serve: Connect and gRPC-Web over HTTP/1.1 and HTTP/2, downloads, health.
+ * The host on Deno.serve, which is all there is on Deno Deploy: Connect and gRPC-Web, downloads, health.
  *
  * @module
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type UniversalHandler, universalServerResponseToFetch } from "@connectrpc/connect/protocol";
+import { universalServerResponseToFetch } from "@connectrpc/connect/protocol";
 import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../limits.ts";
-import type { FileUploadService } from "../services/file_upload.ts";
-import { serveFile } from "./downloads.ts";
-import { logEvent } from "./log.ts";
-
-export interface FetchHostOptions {
-  readonly router: ReadonlyMap<string, UniversalHandler>;
-  readonly files: FileUploadService;
-  /** Whether the server takes work: stores answer, and it is not stopping. */
-  isReady(): Promise<boolean>;
-}
+import type { HttpHandler } from "./http_handler.ts";
 
 /** The handler for Deno.serve. */
-export function createFetchHandler(options: FetchHostOptions): (request: Request) => Promise<Response> {
+export function createFetchHandler(handler: HttpHandler): (request: Request) => Promise<Response> {
   return async (request) => {
-    const { pathname } = new URL(request.url);
-    const handler = options.router.get(pathname);
-    if (handler) return await serveRpc(handler, request);
-    if (pathname.startsWith("/files/")) {
-      return await serveFile(options.files, pathname.slice("/files/".length), request);
-    }
-    if (pathname === "/healthz") return text(200, "ok");
-    if (pathname === "/readyz") return await options.isReady() ? text(200, "ready") : text(503, "not ready");
-    return text(404, "not found");
-  };
-}
-
-async function serveRpc(handler: UniversalHandler, request: Request): Promise<Response> {
-  if (!handler.allowedMethods.includes(request.method)) {
-    return text(405, "method not allowed", { allow: handler.allowedMethods.join(", ") });
-  }
-  const contentType = request.headers.get("content-type") ?? "";
-  if (/^application\/grpc($|[+;])/.test(contentType)) return grpcUnimplemented();
-  if (!handler.supportedContentType(contentType) && request.method !== "GET") {
-    return text(415, `unsupported media type ${JSON.stringify(contentType)}`, {
-      "accept-post": "application/connect+proto, application/connect+json, application/grpc-web+proto",
-    });
-  }
-  const body = new RequestBody(request);
-  try {
+    const body = new RequestBody(request);
     const response = await handler({
       // Not known here, and what is not "1.1" lets connect-es stream.
       httpVersion: "",
@@ -54,11 +21,9 @@ async function serveRpc(handler: UniversalHandler, request: Request): Promise<Re
       signal: request.signal,
       body,
     });
+    if (request.method === "HEAD") return universalServerResponseToFetch({ ...response, body: undefined });
     return universalServerResponseToFetch({ ...response, body: response.body && body.drainAfter(response.body) });
-  } catch (error) {
-    logEvent("error", "a handler failed", { path: handler.requestPath, error });
-    return text(500, "internal error");
-  }
+  };
 }
 
 /**
@@ -112,23 +77,4 @@ class RequestBody implements AsyncIterable<Uint8Array> {
       this.#done = true;
     }
   }
-}
-
-/**
- * Native gRPC needs trailers, which Deno.serve cannot send. An answer of headers alone is allowed ("Trailers-Only" in
- * gRPC over HTTP2), and can say what to use instead.
- */
-function grpcUnimplemented(): Response {
-  return new Response(null, {
-    status: 200,
-    headers: {
-      "content-type": "application/grpc",
-      "grpc-status": "12",
-      "grpc-message": "native gRPC is not served here: use gRPC-Web or Connect",
-    },
-  });
-}
-
-function text(status: number, body: string, headers: Record<string, string> = {}): Response {
-  return new Response(`${body}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
 }

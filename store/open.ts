@@ -57,7 +57,12 @@ export async function openStores(config: StoresConfig, clock: Clock): Promise<St
   if (onDisk) await Deno.mkdir(config.data, { recursive: true });
   const db = await Deno.openKv(config.kv);
   const kv = new KvClient(db, clock);
-  await openSchema(kv);
+  try {
+    await openSchema(kv);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   const committer = new Committer(kv);
   const space = onDisk ? createDiskSpace(config.data, config.minFreeBytes, clock) : unlimitedSpace;
   const blobs = await openBlobs(config, kv, clock);

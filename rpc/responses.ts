@@ -1,0 +1,26 @@
+/**
+ * Plain answers in the shape that every host takes.
+ *
+ * @module
+ */
+import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
+
+const encoder = new TextEncoder();
+
+/** A line of text. */
+export function plain(status: number, text: string, header: Record<string, string> = {}): UniversalServerResponse {
+  const bytes = encoder.encode(`${text}\n`);
+  return {
+    status,
+    header: new Headers({
+      "content-type": "text/plain; charset=utf-8",
+      "content-length": String(bytes.length),
+      ...header,
+    }),
+    body: once(bytes),
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
