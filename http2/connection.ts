@@ -13,8 +13,7 @@ import { RateMark } from "./rate_mark.ts";
 import type { ConnectionInfo, ConnectionStats } from "./types.ts";
 
 /** RFC 9113 section 6.7: a PING carries what its sender likes. */
-const KEEPALIVE_PING = new TextEncoder().encode("keepaliv");
-const DRAIN_PING = new TextEncoder().encode("draining");
+const [KEEPALIVE_PING, DRAIN_PING] = ["keepaliv", "draining"].map((text) => new TextEncoder().encode(text));
 
 /** The socket under a connection: what is used of `Deno.Conn`. */
 export type Socket = Pick<Deno.Conn, "read" | "write" | "close" | "closeWrite" | "localAddr" | "remoteAddr"> & {
@@ -284,7 +283,7 @@ export class Connection implements ConnectionFrames, ConnectionInfo, ConnectionS
     void this.#output.drained().then(() => this.socket.closeWrite()).catch(() => this.#close());
   }
 
-  /** The socket failed: there is nobody to tell. */
+  /** The socket failed. */
   #abandon(error: unknown): void {
     if (this.#phase !== Phase.LINGERING) this.error ??= error instanceof Error ? error : new Error(String(error));
     this.#close();

@@ -11,7 +11,6 @@ import { createDiskSpace, unlimitedSpace } from "./free_space.ts";
 import { Committer } from "./kv/committer.ts";
 import { createFileStore } from "./kv/files.ts";
 import { keepHouse, type Removed } from "./kv/housekeeping.ts";
-import { schemaKey } from "./kv/keys.ts";
 import { KvClient } from "./kv/kv.ts";
 import { createLogStore } from "./kv/logs.ts";
 import { createPointStore } from "./kv/points.ts";
@@ -72,7 +71,7 @@ export async function openStores(config: StoresConfig, clock: Clock): Promise<St
     logs: createLogStore({ kv, committer, space, clock, retention }),
     async isReady() {
       try {
-        await Promise.all([kv.get(schemaKey), space.ensure()]);
+        await Promise.all([kv.ensure(), space.ensure()]);
         return true;
       } catch {
         return false;

@@ -31,14 +31,10 @@ import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { MAX_SEGMENT_BYTES, MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
 import { LEVELS, type LogRecord, type StoredLog } from "../types.ts";
 import { ByteReader, ByteWriter, decodeUtf8 } from "./bytes.ts";
+import { logId, MAX_ORDINAL, place, type Placed } from "./log_id.ts";
 import { encodeLogIndex } from "./log_index.ts";
 import { DamagedError } from "./value.ts";
 
-/** Characters of an origin: a ULID's. */
-const ORIGIN_LENGTH = 26;
-/** Base-36 digits of an ordinal. A commit takes 512 KiB of items, so it has far fewer than 36^4. */
-const ORDINAL_DIGITS = 4;
-const MAX_ORDINAL = 36 ** ORDINAL_DIGITS - 1;
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const SEPARATOR = "\n";
 /** Entries of a segment. Empty ones compress so well that the limit of bytes would let in very many. */
@@ -53,24 +49,6 @@ export interface PackedLogs {
   readonly minTime: number;
   readonly maxTime: number;
   readonly count: number;
-}
-
-/** An entry and the two parts of its id. */
-interface Placed {
-  readonly record: LogRecord;
-  readonly origin: string;
-  readonly ordinal: number;
-}
-
-/**
- * The id of the entry with this place in the commit of this origin. Ids of one origin have the order of their ordinals.
- *
- * @param origin A ULID.
- * @throws {RangeError} If the ordinal has more than four digits of base 36.
- */
-export function logId(origin: string, ordinal: number): string {
-  if (!(ordinal >= 0 && ordinal <= MAX_ORDINAL)) throw new RangeError(`Cannot make an id: ordinal ${ordinal}`);
-  return `${origin}-${ordinal.toString(36).padStart(ORDINAL_DIGITS, "0")}`;
 }
 
 /**
@@ -142,29 +120,6 @@ export function decodeLogSegment(bytes: Uint8Array): StoredLog[] {
     };
   }
   return entries;
-}
-
-/** Sorts entries by time and then id, and gives ids to those that have none. */
-function place(records: readonly (LogRecord | StoredLog)[], origin: string): Placed[] {
-  if (origin.length !== ORIGIN_LENGTH) throw new RangeError(`Cannot use ${JSON.stringify(origin)} as an origin`);
-  if (records.length > MAX_ORDINAL + 1) throw new RangeError(`Cannot give ids to ${records.length} entries`);
-  const sorted = records.toSorted((a, b) => a.timestamp - b.timestamp || compareIds(a, b));
-  return sorted.map((record, i) => {
-    if (!("id" in record)) return { record, origin, ordinal: i };
-    const placed = { record, origin: record.id.slice(0, ORIGIN_LENGTH), ordinal: ordinalOf(record.id) };
-    if (logId(placed.origin, placed.ordinal) !== record.id) throw new RangeError(`Cannot keep the id ${record.id}`);
-    return placed;
-  });
-}
-
-/** Entries without an id stay as they arrived. */
-function compareIds(a: LogRecord | StoredLog, b: LogRecord | StoredLog): number {
-  if (!("id" in a) || !("id" in b) || a.id === b.id) return 0;
-  return a.id < b.id ? -1 : 1;
-}
-
-function ordinalOf(id: string): number {
-  return parseInt(id.slice(ORIGIN_LENGTH + 1), 36);
 }
 
 function pack(entries: readonly Placed[]): PackedLogs[] {

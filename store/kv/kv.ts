@@ -6,8 +6,9 @@
  */
 import type { Clock } from "../../clock.ts";
 import { unavailable } from "../../errors.ts";
-import { KV_LIST_BATCH, KV_TIMEOUT_MS } from "../../limits.ts";
+import { KV_LIST_BATCH, KV_LOCK_RETRY_MS, KV_TIMEOUT_MS } from "../../limits.ts";
 import type { Mutation } from "../types.ts";
+import { schemaKey } from "./keys.ts";
 
 /** The part of Deno.Kv that the stores use. */
 export type Kv = Pick<Deno.Kv, "get" | "getMany" | "list" | "atomic">;
@@ -24,12 +25,20 @@ export interface Check {
 
 export class KvClient {
   #healthy = true;
+  /** Whether the last commit that ended was answered. */
+  #commits = true;
 
   constructor(readonly kv: Kv, readonly clock: Clock) {}
 
   /** Whether the last call that ended was answered. */
   get healthy(): boolean {
     return this.#healthy;
+  }
+
+  /** Resolves if KV answers reads and, where a commit has failed, a commit: of nothing, for none may come by itself. */
+  async ensure(): Promise<void> {
+    await this.get(schemaKey);
+    if (!this.#commits) await this.atomic([], []);
   }
 
   get(key: Deno.KvKey): Promise<MaybeEntry> {
@@ -48,7 +57,8 @@ export class KvClient {
       if (m.type === "set") operation.set(m.key, m.value);
       else operation.delete(m.key);
     }
-    const result = await this.#call("commit", () => operation.commit());
+    const result = await this.#call("commit", (signal) => this.#whileLocked(() => operation.commit(), signal));
+    this.#commits = true;
     return result.ok ? result.versionstamp : undefined;
   }
 
@@ -74,7 +84,20 @@ export class KvClient {
     }
   }
 
-  async #call<T>(what: string, fn: () => Promise<T>): Promise<T> {
+  /** Tries again while another process holds the write lock of a local store, which refuses a commit with checks at once. */
+  async #whileLocked<T>(fn: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (;;) {
+      try {
+        return await fn();
+      } catch (error) {
+        if (!isLocked(error) || signal.aborted) throw error;
+        await new Promise<void>((resolve) => this.clock.setTimer(KV_LOCK_RETRY_MS, resolve));
+      }
+    }
+  }
+
+  async #call<T>(what: string, fn: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const ended = new AbortController();
     let cancel = () => {};
     const timeout = new Promise<never>((_, reject) => {
       cancel = this.clock.setTimer(
@@ -83,16 +106,26 @@ export class KvClient {
       );
     });
     try {
-      const result = await Promise.race([fn(), timeout]);
+      const result = await Promise.race([fn(ended.signal), timeout]);
       this.#healthy = true;
       return result;
     } catch (error) {
-      // A TypeError is our own: a key or value that KV does not take.
-      if (error instanceof TypeError) throw error;
+      if (isRefusal(error)) throw error;
       this.#healthy = false;
+      if (what === "commit") this.#commits = false;
       throw unavailable(`Cannot ${what}: the key-value store failed`, error);
     } finally {
+      ended.abort();
       cancel();
     }
   }
+}
+
+/** Whether KV does not take a key, a value or an operation: a mistake of ours. All that SQLite says is a TypeError too. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof TypeError && /too (large|many)|expected/i.test(error.message);
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("database is locked");
 }

@@ -105,7 +105,7 @@ export class SeriesIndex {
 
   #forgetExpired(known: Known): void {
     const now = this.o.clock.now();
-    for (const [key, expires] of known) if (expires <= now) known.delete(key);
+    for (const [key, expires] of known) if (expires !== 0 && expires <= now) known.delete(key);
   }
 
   #load(tenant: string): Promise<Known> {

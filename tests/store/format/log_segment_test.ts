@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MAX_LOG_FIELD_BYTES, MAX_LOG_MESSAGE_BYTES, MAX_SEGMENT_BYTES } from "../../../limits.ts";
 import { decodeLogIndex } from "../../../store/format/log_index.ts";
-import { decodeLogSegment, encodeLogSegment, logId, packLogSegments } from "../../../store/format/log_segment.ts";
+import { logId } from "../../../store/format/log_id.ts";
+import { decodeLogSegment, encodeLogSegment, packLogSegments } from "../../../store/format/log_segment.ts";
 import { DamagedError } from "../../../store/format/value.ts";
 import type { LogRecord, StoredLog } from "../../../store/types.ts";
 import { ORIGIN, randomRecords } from "./logs.ts";
