@@ -24,11 +24,12 @@ export interface Address {
 }
 
 export interface Config extends StoresConfig {
-  /** Where to listen; undefined where the platform says. */
-  readonly address: Address | undefined;
+  readonly address: Address;
   readonly maxFileBytes: number;
   /** Lower-case, with the dot. */
   readonly allowedExtensions: readonly string[];
+  /** PEM files; undefined for no TLS. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
   /** Time between two rounds of housekeeping, ms. */
   readonly housekeeping: number;
   readonly logRules: readonly LogRule[];
@@ -68,12 +69,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
   const onDeploy = Boolean(env.DENO_DEPLOYMENT_ID);
   const data = env.SLUICE_DATA || "./data";
-  const address = attempt<Address | undefined>(
+  // On Deploy, what Deno.serve listens on by itself.
+  const address = attempt(
     "SLUICE_LISTEN",
     parseAddress,
-    onDeploy ? undefined : { hostname: "127.0.0.1", port: 8080 },
+    onDeploy ? { hostname: "0.0.0.0", port: 8000 } : { hostname: "127.0.0.1", port: 8080 },
   );
   const blobs: BlobsConfig = onDeploy ? { kind: "kv" } : { kind: "file", path: `${data}/blobs` };
+  const { SLUICE_TLS_CERT, SLUICE_TLS_KEY } = env;
+  if (Boolean(SLUICE_TLS_CERT) !== Boolean(SLUICE_TLS_KEY)) {
+    faults.push("SLUICE_TLS_CERT and SLUICE_TLS_KEY must both be set, or neither");
+  }
   const config: Config = {
     address,
     data,
@@ -84,13 +90,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     retention: number("SLUICE_RETENTION_DAYS", RETENTION_DAYS, 1 / 24, MAX_RETENTION_DAYS) * DAY,
     maxSeries: number("SLUICE_MAX_SERIES", MAX_SERIES, 1, 10_000_000),
     uploadExpiry: number("SLUICE_UPLOAD_EXPIRY_SECONDS", UPLOAD_EXPIRY_MS / SECOND, 1, 365 * DAY / SECOND) * SECOND,
+    tls: SLUICE_TLS_CERT && SLUICE_TLS_KEY ? { cert: SLUICE_TLS_CERT, key: SLUICE_TLS_KEY } : undefined,
     housekeeping: number("SLUICE_HOUSEKEEPING_SECONDS", HOUSEKEEPING_SECONDS, 1, DAY / SECOND) * SECOND,
     minFreeBytes: number("SLUICE_MIN_FREE_BYTES", MIN_FREE_BYTES, 0, Number.MAX_SAFE_INTEGER),
     logRules: attempt("SLUICE_LOG_RULES", parseLogRules, []),
     onDeploy,
   };
   // Whoever can reach the port can read and delete everything, so only this machine may reach it.
-  if (!onDeploy && address && !isLoopback(address.hostname) && env.SLUICE_AUTH !== "none") {
+  if (!onDeploy && !isLoopback(address.hostname) && env.SLUICE_AUTH !== "none") {
     faults.push(
       `SLUICE_LISTEN must be a loopback address unless SLUICE_AUTH=none says that anyone may do anything: ` +
         `current value is ${JSON.stringify(env.SLUICE_LISTEN)}`,

@@ -13,6 +13,17 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
+// ---- connections (http1/limits.ts and http2/limits.ts have those of each protocol) ----
+
+/** Connections that are open at once. A process has a limit of descriptors; beyond it, accepting fails for everyone. */
+export const MAX_CONNECTIONS = 20_000;
+/** How long a new connection may take until its first bytes, or its TLS handshake, say what it speaks, ms. */
+export const FIRST_BYTES_MS = 10 * SECOND;
+/** How long to wait when the system has no socket to give, ms. */
+export const ACCEPT_RETRY_MS = 50;
+/** Bytes of request bodies held for handlers, over all connections. Many uploads to a slow disk must not fill memory. */
+export const MEMORY_BUDGET_BYTES = 256 * MIB;
+
 // ---- the wire ----
 
 /** Bytes of one message, compressed or not: grpc-go's default. Stops a length prefix or a gzip bomb from filling memory. */
@@ -29,6 +40,9 @@ export const MAX_REJECTIONS = 100;
 export const MAX_DRAIN_BYTES = 4 * MIB;
 /** How long such a drain may take, ms. A client that trickles must not hold a connection. */
 export const MAX_DRAIN_MS = 2 * SECOND;
+
+/** How often a health watch looks for a change, ms. */
+export const HEALTH_WATCH_MS = 1 * SECOND;
 
 // ---- files ----
 
@@ -116,6 +130,8 @@ export const KV_MAX_KEY_BYTES = 80 * KIB;
 export const KV_PIECE_BYTES = 60 * KIB;
 /** How long a KV call may take, ms. A remote KV waits without end for a dead server. */
 export const KV_TIMEOUT_MS = 2 * SECOND;
+/** How long to wait before a commit that found a local KV locked is tried again, ms. */
+export const KV_LOCK_RETRY_MS = 20;
 /** KV entries read, or deleted, at once: with 64 KiB each, some MiB, and a transaction that holds up no commit. */
 export const KV_LIST_BATCH = 100;
 
@@ -152,5 +168,7 @@ export const HOUSEKEEPING_STEP_MS = 100;
 export const MIN_FREE_BYTES = 256 * MIB;
 /** How old the known figure of free space may be, ms. */
 export const FREE_SPACE_AGE_MS = 1 * SECOND;
-/** How long stopping may take, ms. */
-export const SHUTDOWN_MS = 5 * SECOND;
+/** How long stopping may take, ms: supervisors kill what takes longer than they think it should. */
+export const SHUTDOWN_MS = 4 * SECOND;
+/** How long calls that are open may go on once the server is told to stop, ms. */
+export const SHUTDOWN_GRACE_MS = 1 * SECOND;

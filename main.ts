@@ -25,14 +25,14 @@ const stores = await openStores(config, clock);
 const stopping = new AbortController();
 const ended = new AbortController();
 
+const isReady = async () => !stopping.signal.aborted && await stores.isReady();
 const { maxFileBytes, allowedExtensions, retention, logRules } = config;
 const files = createFileUploadService({ files: stores.files, maxFileBytes, allowedExtensions });
 const router = createRouter({
   files,
   collection: createDataCollectionService({ points: stores.points, logs: stores.logs, clock, retention, logRules }),
   query: createQueryService({ points: stores.points, logs: stores.logs, clock }),
-}, { grpc: false, shutdownSignal: ended.signal });
-const isReady = async () => !stopping.signal.aborted && await stores.isReady();
+}, { grpc: false, shutdownSignal: ended.signal, isReady, clock });
 const handler = createHttpHandler({ router, files, isReady });
 
 const server = Deno.serve({

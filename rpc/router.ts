@@ -6,6 +6,9 @@
 import type { JsonReadOptions } from "@bufbuild/protobuf";
 import { Code, ConnectError, createConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { Clock } from "../clock.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { DataCollectionService, type DataPoint, type LogEntry } from "../gen/sluice/v1/data_collection_pb.ts";
 import { type FileChunk, FileUploadService } from "../gen/sluice/v1/file_upload_pb.ts";
 import { QueryService } from "../gen/sluice/v1/query_pb.ts";
@@ -14,9 +17,22 @@ import type { Call } from "../services/call.ts";
 import type { DataCollectionService as DataCollection } from "../services/data_collection.ts";
 import type { FileUploadService as FileUpload } from "../services/file_upload.ts";
 import type { QueryService as Query } from "../services/query.ts";
+import { ALIASES, aliasFiles } from "./aliases.ts";
 import { inBatches } from "./batches.ts";
 import { gzipCompression } from "./gzip.ts";
+import { createHealth } from "./health.ts";
 import { logEvent } from "./log.ts";
+import { createReflection } from "./reflection.ts";
+
+export interface RouterOptions {
+  /** Whether native gRPC is served: it needs a host that can send trailers. */
+  readonly grpc: boolean;
+  /** Ends calls that are still open when the server stops. */
+  readonly shutdownSignal: AbortSignal;
+  /** Whether the server takes work. */
+  isReady(): Promise<boolean>;
+  readonly clock: Clock;
+}
 
 export interface Services {
   readonly files: FileUpload;
@@ -27,14 +43,8 @@ export interface Services {
 /** Whose data a call is about. There is one tenant until callers have names. */
 export const TENANT = "default";
 
-/**
- * Handlers by request path. `shutdownSignal` ends calls that are still open when the server stops. native gRPC needs a
- * host that can send trailers.
- */
-export function createRouter(
-  services: Services,
-  options: { grpc: boolean; shutdownSignal: AbortSignal },
-): ReadonlyMap<string, UniversalHandler> {
+/** Handlers by request path. */
+export function createRouter(services: Services, options: RouterOptions): ReadonlyMap<string, UniversalHandler> {
   const { files, collection, query } = services;
   const router = createConnectRouter({
     grpc: options.grpc,
@@ -64,7 +74,20 @@ export function createRouter(
     listSeries: (request, context) => query.listSeries(request, call(context)),
     searchLogs: (request, context) => query.searchLogs(request, call(context)),
   });
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  const described = [FileUploadService, DataCollectionService, QueryService, Health, ServerReflection];
+  const names = new Set([...described.map(({ typeName }) => typeName), ...ALIASES.keys()]);
+  router.service(Health, createHealth(names, options.isReady, options.clock));
+  const reflect = createReflection([...described.map(({ file }) => file), ...aliasFiles()]);
+  router.service(ServerReflection, { serverReflectionInfo: reflect });
+
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  for (const handler of router.handlers) {
+    for (const [alias, service] of ALIASES) {
+      if (handler.service === service) handlers.set(`/${alias}/${handler.method.name}`, handler);
+    }
+  }
+  return handlers;
 }
 
 function call({ signal }: HandlerContext): Call {
