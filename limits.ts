@@ -31,7 +31,7 @@ export const MAX_MESSAGE_BYTES = 4 * MIB;
 /** Messages handed to a service at once. Bounds what one call holds decoded while the service is busy. */
 export const MAX_BATCH_ITEMS = 1000;
 /** Bytes of messages handed to a service at once, for the same reason; one message may exceed it. */
-export const MAX_BATCH_BYTES = 1 * MIB;
+export const MAX_BATCH_BYTES = 256 * KIB;
 /** The longest deadline a client may ask for, ms. A longer one would pin a call's buffers for as long as it likes. */
 export const MAX_DEADLINE_MS = DAY;
 /** Rejections named in a receipt; counts go on beyond. Keeps a receipt of a stream of bad items small. */
@@ -81,6 +81,8 @@ export const MAX_METRICS = 128;
 export const MAX_SERIES_BYTES = 2 * KIB;
 /** Default number of series of a tenant. Beyond it, memory and the index grow without end (a tag that holds an id). */
 export const MAX_SERIES = 100_000;
+/** How long a new series keeps its room before it is committed, ms: points that were refused after all must not use it up. */
+export const SERIES_RESERVATION_MS = 1 * MINUTE;
 /** How far ahead of the server's clock a timestamp may be, ms. Further on, it is taken for a wrong unit or clock. */
 export const MAX_FUTURE_MS = DAY;
 

@@ -6,7 +6,9 @@
 import { systemClock } from "./clock.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import { unavailable } from "./errors.ts";
-import { SECOND, SHUTDOWN_MS } from "./limits.ts";
+import { createFront } from "./http/front.ts";
+import { listen } from "./http/listen.ts";
+import { SHUTDOWN_GRACE_MS, SHUTDOWN_MS } from "./limits.ts";
 import { createFetchHandler } from "./rpc/fetch_host.ts";
 import { createHttpHandler } from "./rpc/http_handler.ts";
 import { logEvent } from "./rpc/log.ts";
@@ -16,39 +18,76 @@ import { createFileUploadService } from "./services/file_upload.ts";
 import { createQueryService } from "./services/query.ts";
 import { openStores, type Stores } from "./store/open.ts";
 
-/** How long calls that are open may go on once the server is told to stop, ms. */
-const GRACE_MS = 1 * SECOND;
-
 const config = readConfigOrExit();
 const clock = systemClock;
 const stores = await openStores(config, clock);
+/** Aborts when the server is told to stop: it takes no more work. */
 const stopping = new AbortController();
+/** Aborts a little later: calls that are still open end. */
 const ended = new AbortController();
-
 const isReady = async () => !stopping.signal.aborted && await stores.isReady();
+
 const { maxFileBytes, allowedExtensions, retention, logRules } = config;
 const files = createFileUploadService({ files: stores.files, maxFileBytes, allowedExtensions });
 const router = createRouter({
   files,
   collection: createDataCollectionService({ points: stores.points, logs: stores.logs, clock, retention, logRules }),
   query: createQueryService({ points: stores.points, logs: stores.logs, clock }),
-}, { grpc: false, shutdownSignal: ended.signal, isReady, clock });
+}, { grpc: !config.onDeploy, shutdownSignal: ended.signal, isReady, clock });
 const handler = createHttpHandler({ router, files, isReady });
 
-const server = Deno.serve({
-  ...config.address,
-  onListen: ({ hostname, port }) => {
-    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    console.log(`listening on http://${host}:${port} (Connect and gRPC-Web over HTTP/1.1 and HTTP/2)`);
-  },
-  onError(error) {
-    logEvent("error", "a request failed", { error });
-    return new Response("internal error\n", { status: 500 });
-  },
-}, createFetchHandler(handler));
-
 keepHouseEvery(config.housekeeping, stores, stopping.signal);
-if (!config.onDeploy) stopOnSignals();
+if (config.onDeploy) serveOnDeploy();
+else await serveOnOnePort();
+
+/** Deno Deploy has Deno.serve only: no native gRPC, and no signals. */
+function serveOnDeploy(): void {
+  Deno.serve({
+    ...config.address,
+    onListen: ({ hostname, port }) => announce(`http://${hostname}:${port}`, "Connect and gRPC-Web"),
+  }, createFetchHandler(handler));
+}
+
+async function serveOnOnePort(): Promise<void> {
+  const { address, tls } = config;
+  const front = createFront(handler, {
+    clock,
+    onError: (error) => logEvent("error", "a request failed", { error }),
+  });
+  const listening = await listen(front, { ...address, tls });
+  announce(listening.url, "gRPC, gRPC-Web and Connect over HTTP/1.1 and HTTP/2");
+  Deno.addSignalListener("SIGHUP", () => {
+    listening.reload().then(
+      () => logEvent("info", "certificates were read again"),
+      (error) => logEvent("error", "certificates could not be read, the old ones stay", { error }),
+    );
+  });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      // The first one stops the server in order, a second one at once.
+      if (stopping.signal.aborted) Deno.exit(130);
+      logEvent("info", "stopping", { signal });
+      void stop(() => front.shutdown(SHUTDOWN_MS));
+    });
+  }
+}
+
+/** Takes no more calls, lets those that are open end, and exits in time whatever hangs. */
+async function stop(closeListener: () => Promise<void>): Promise<void> {
+  stopping.abort();
+  clock.setTimer(SHUTDOWN_MS, () => {
+    logEvent("warn", "connections were still open at the end of the time for stopping");
+    Deno.exit(0);
+  });
+  clock.setTimer(SHUTDOWN_GRACE_MS, () => ended.abort(unavailable("the server is stopping")));
+  await closeListener();
+  stores.close();
+  Deno.exit(0);
+}
+
+function announce(url: string, protocols: string): void {
+  console.log(`listening on ${url} (${protocols})`);
+}
 
 function readConfigOrExit(): Config {
   try {
@@ -73,28 +112,4 @@ function keepHouseEvery(interval: number, stores: Stores, signal: AbortSignal): 
   };
   let cancel = clock.setTimer(interval, round);
   signal.addEventListener("abort", () => cancel());
-}
-
-/** The first SIGINT or SIGTERM stops the server in order, a second one at once. */
-function stopOnSignals(): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      if (stopping.signal.aborted) Deno.exit(130);
-      logEvent("info", "stopping", { signal });
-      void stop();
-    });
-  }
-}
-
-/** Takes no more calls, lets those that are open end, and exits in time whatever hangs. */
-async function stop(): Promise<void> {
-  stopping.abort();
-  clock.setTimer(SHUTDOWN_MS - SECOND, () => {
-    logEvent("warn", "calls were still open at the end of the time for stopping");
-    Deno.exit(0);
-  });
-  clock.setTimer(GRACE_MS, () => ended.abort(unavailable("the server is stopping")));
-  await server.shutdown();
-  stores.close();
-  Deno.exit(0);
 }

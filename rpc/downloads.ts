@@ -11,7 +11,7 @@ import { plain } from "./responses.ts";
 import { TENANT } from "./router.ts";
 
 export async function serveFile(
-  files: FileUploadService,
+  files: Pick<FileUploadService, "openFile">,
   id: string,
   request: UniversalServerRequest,
 ): Promise<UniversalServerResponse> {

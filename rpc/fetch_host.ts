@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { Code, ConnectError } from "@connectrpc/connect";
 import { universalServerResponseToFetch } from "@connectrpc/connect/protocol";
 import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../limits.ts";
 import type { HttpHandler } from "./http_handler.ts";
@@ -32,9 +31,16 @@ export function createFetchHandler(handler: HttpHandler): (request: Request) => 
  */
 class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /**
+   * Whether the rest would block the connection. On HTTP/2 it does not, and there the two sides of a call may take turns:
+   * draining would wait for a client that waits for its answer. A streamed body of HTTP/1.1 has a transfer coding, one
+   * of HTTP/2 never has (RFC 9113, section 8.2.2), and a body of known length waits for no answer.
+   */
+  readonly #blocks: boolean;
   #done: boolean;
 
   constructor(request: Request) {
+    this.#blocks = request.headers.has("transfer-encoding") || request.headers.has("content-length");
     this.#reader = request.body?.getReader();
     this.#done = !this.#reader;
   }
@@ -43,19 +49,17 @@ class RequestBody implements AsyncIterable<Uint8Array> {
     return {
       next: async () => {
         if (!this.#reader || this.#done) return { done: true, value: undefined };
-        const result = await this.#reader.read().catch(() => {
-          throw new ConnectError("the caller is gone", Code.Canceled);
-        });
+        const result = await this.#reader.read();
         if (result.done) this.#done = true;
         return result.done ? { done: true, value: undefined } : result;
       },
     };
   }
 
-  /** The answer's body; before it, the rest of the request is drained. */
+  /** The answer's body; before it, the rest of the request is drained if it has to be. */
   async *drainAfter(answer: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const bytes of answer) {
-      if (!this.#done) await this.#drain();
+      if (this.#blocks && !this.#done) await this.#drain();
       yield bytes;
     }
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { FileUploadService } from "../services/file_upload.ts";
 import { serveFile } from "./downloads.ts";
@@ -12,7 +13,7 @@ import { plain } from "./responses.ts";
 
 export interface HttpHandlerOptions {
   readonly router: ReadonlyMap<string, UniversalHandler>;
-  readonly files: FileUploadService;
+  readonly files: Pick<FileUploadService, "openFile">;
   /** Whether the server takes work: stores answer, and it is not stopping. */
   isReady(): Promise<boolean>;
 }
@@ -47,7 +48,9 @@ async function serveRpc(handler: UniversalHandler, request: UniversalServerReque
       "accept-post": "application/connect+proto, application/connect+json, application/grpc-web+proto",
     });
   }
-  return await handler(request);
+  // connect-es refuses two-way streams on HTTP/1.1, for Node's sake. Here they work, if not at the same time; reflection
+  // is one.
+  return await handler(request.httpVersion.startsWith("1.") ? { ...request, httpVersion: "" } : request);
 }
 
 /** The path of an absolute URL, without its query. */

@@ -4,7 +4,14 @@
  * @module
  */
 import type { JsonReadOptions } from "@bufbuild/protobuf";
-import { Code, ConnectError, createConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouterOptions,
+  createConnectRouter,
+  type HandlerContext,
+  type Interceptor,
+} from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { Clock } from "../clock.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
@@ -43,11 +50,12 @@ export interface Services {
 /** Whose data a call is about. There is one tenant until callers have names. */
 export const TENANT = "default";
 
-/** Handlers by request path. */
-export function createRouter(services: Services, options: RouterOptions): ReadonlyMap<string, UniversalHandler> {
-  const { files, collection, query } = services;
-  const router = createConnectRouter({
-    grpc: options.grpc,
+/** How calls are read and answered: protocols, compression, limits and errors. */
+export function routerOptions(
+  { grpc, shutdownSignal }: Pick<RouterOptions, "grpc" | "shutdownSignal">,
+): ConnectRouterOptions {
+  return {
+    grpc,
     grpcWeb: true,
     connect: true,
     acceptCompression: [gzipCompression],
@@ -55,9 +63,15 @@ export function createRouter(services: Services, options: RouterOptions): Readon
     jsonOptions: { textDecoder: new TextDecoder("utf-8", { fatal: true }) } as Partial<JsonReadOptions>,
     readMaxBytes: MAX_MESSAGE_BYTES,
     maxTimeoutMs: MAX_DEADLINE_MS,
-    shutdownSignal: options.shutdownSignal,
+    shutdownSignal,
     interceptors: [codedErrors],
-  });
+  };
+}
+
+/** Handlers by request path. */
+export function createRouter(services: Services, options: RouterOptions): ReadonlyMap<string, UniversalHandler> {
+  const { files, collection, query } = services;
+  const router = createConnectRouter(routerOptions(options));
   router.service(FileUploadService, {
     uploadFile: (chunks, context) => files.uploadFile(inBatches(chunks, chunkSize), call(context)),
     getFile: (request, context) => files.getFile(request, call(context)),
@@ -99,6 +113,9 @@ const entrySize = (entry: LogEntry) => entry.message.length;
 /** Points are small: their number bounds a batch. */
 const pointSize = (_: DataPoint) => 0;
 
+/** Names of what a host throws where a call ended before its time: no fault, and nobody is there to be told. */
+const GONE: ReadonlySet<string> = new Set(["AbortError", "Http1RequestAborted", "Http2RequestAborted"]);
+
 /** An error that is not ours is "internal error" to the caller; the log has all of it. */
 const codedErrors: Interceptor = (next) => async (request) => {
   try {
@@ -123,9 +140,7 @@ function coded(error: unknown, url: string): ConnectError {
   // What was wrong with a store is for the operator; the caller gets the code and the text.
   if (known && error.code !== Code.Internal && error.cause === undefined) return error;
   if (known && error.code === Code.Canceled) return error;
-  if (error instanceof DOMException && error.name === "AbortError") {
-    return new ConnectError("the caller is gone", Code.Canceled);
-  }
+  if (error instanceof Error && GONE.has(error.name)) return new ConnectError("the caller is gone", Code.Canceled);
   logEvent(known && error.code !== Code.Internal ? "warn" : "error", "a call failed", {
     method: new URL(url).pathname,
     error,

@@ -13,7 +13,7 @@ const steps: readonly (readonly [name: string, ...args: string[]])[] = [
   ["contract: lint", ...BUF, "lint"],
   ["contract: format", ...BUF, "format", "--diff", "--exit-code"],
   ["generated code", "run", "-A", "scripts/gen.ts", "--check"],
-  ["tests", "run", "-A", "scripts/test.ts", "--trace-leaks"],
+  ["tests", "run", "-A", "scripts/run_tests.ts", "--trace-leaks"],
 ];
 for (const [name, ...args] of steps) {
   console.log(`— ${name}`);

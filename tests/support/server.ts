@@ -31,10 +31,13 @@ export interface StartOptions {
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
+/** As `deno task start` has them. */
+const V8_FLAGS = Deno.readTextFileSync(join(ROOT, "deno.json")).match(/--v8-flags=[^ "]*/)?.slice(0, 1) ?? [];
+
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const dir = options.dir ?? await Deno.makeTempDir({ prefix: "sluice-test-" });
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--cached-only", "--no-prompt", ...options.permissions ?? ["-A"], join(ROOT, "main.ts")],
+    args: ["run", ...V8_FLAGS, "--cached-only", "--no-prompt", ...options.permissions ?? ["-A"], join(ROOT, "main.ts")],
     env: { SLUICE_LISTEN: "127.0.0.1:0", SLUICE_DATA: dir, ...options.env },
     stdin: "null",
     stdout: "piped",
