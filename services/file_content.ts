@@ -6,7 +6,7 @@
  */
 
 /** Beginnings of formats (signatures as in their specifications), by extension. */
-const SIGNATURES: Readonly<Record<string, readonly (readonly number[])[]>> = {
+const SIGNATURES: ReadonlyMap<string, readonly (readonly number[])[]> = new Map(Object.entries({
   gif: [ascii("GIF87a"), ascii("GIF89a")],
   gz: [[0x1f, 0x8b]],
   jpeg: [[0xff, 0xd8, 0xff]],
@@ -14,11 +14,11 @@ const SIGNATURES: Readonly<Record<string, readonly (readonly number[])[]>> = {
   pdf: [ascii("%PDF-")],
   png: [[0x89, ...ascii("PNG\r\n\x1a\n")]],
   zip: [ascii("PK\x03\x04"), ascii("PK\x05\x06")],
-};
+}));
 
 /** Beginnings that no text has. */
 const BINARY: readonly (readonly number[])[] = [
-  ...Object.values(SIGNATURES).flat(),
+  ...[...SIGNATURES.values()].flat(),
   [0x7f, ...ascii("ELF")],
   ascii("MZ\x90"),
   [0x28, 0xb5, 0x2f, 0xfd], // zstd
@@ -34,7 +34,7 @@ const TEXT = new Set(["csv", "json", "log", "md", "txt", "xml"]);
 export function contentFault(name: string, head: Uint8Array): string | undefined {
   if (head.length === 0) return undefined;
   const extension = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
-  const signatures = SIGNATURES[extension];
+  const signatures = SIGNATURES.get(extension);
   if (signatures) {
     return signatures.some((s) => startsWith(head, s)) ? undefined : `does not begin as a .${extension} file does`;
   }

@@ -37,7 +37,7 @@ function fileNameFault(name: string, allowedExtensions: readonly string[]): stri
   }
 }
 
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
+const CONTENT_TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
   csv: "text/csv",
   gif: "image/gif",
   gz: "application/gzip",
@@ -53,10 +53,10 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   txt: "text/plain",
   xml: "application/xml",
   zip: "application/zip",
-};
+}));
 
 /** The media type that an extension stands for. */
 export function contentTypeOf(name: string): string {
   const extension = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
-  return CONTENT_TYPES[extension] ?? "application/octet-stream";
+  return CONTENT_TYPES.get(extension) ?? "application/octet-stream";
 }

@@ -159,7 +159,7 @@ export interface FileInfo {
 
 /** Takes the bytes of one file. Ends with `finish` or `abort`. */
 export interface FileWriter {
-  /** The next bytes of the file; resolves when there is room for more. `data` must not change afterwards. */
+  /** The next bytes of the file; resolves when there is room for more. */
   append(data: Uint8Array): Promise<void>;
   /**
    * Makes the file visible, with all its bytes durable. DATA_LOSS, and no file, if `sha256` (lower-case hex) is given and
@@ -205,6 +205,7 @@ export type Mutation =
 export interface PieceWriter {
   /** How many bytes `append` takes before the next `sync`: Infinity where nothing has to wait for it. */
   readonly room: number;
+  /** `data` may be used for something else once this has resolved. */
   append(data: Uint8Array): Promise<void>;
   /**
    * Makes what was appended durable. `mutations` are what must be in the commit that counts these bytes: nothing for

@@ -28,7 +28,7 @@ export function createMemoryBlobStore(clock: Clock): BlobStore {
       return {
         room: Infinity,
         append(data) {
-          piece.chunks.push(data);
+          piece.chunks.push(data.slice());
           piece.length += data.length;
           piece.changedAt = clock.now();
           return Promise.resolve();

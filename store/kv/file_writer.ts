@@ -13,7 +13,7 @@ import { ulid } from "ulid";
 import type { Clock } from "../../clock.ts";
 import { dataLoss, unavailable } from "../../errors.ts";
 import { BlobRecordSchema, FileRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
-import { BLOCK_BYTES, BLOCKS_PER_VALUE, UPLOAD_COMMIT_MS } from "../../limits.ts";
+import { BLOCK_BYTES, BLOCKS_PER_VALUE, KIB, UPLOAD_COMMIT_MS } from "../../limits.ts";
 import { encodeValue, FORMAT } from "../format/value.ts";
 import type { FreeSpace } from "../free_space.ts";
 import type { BlobStore, FileInfo, FileWriter, Mutation, PieceWriter } from "../types.ts";
@@ -24,6 +24,8 @@ import { encodeRecord } from "./records.ts";
 
 /** Without a stream to resume there is one writer, hence one epoch. */
 const EPOCH = 1;
+/** Bytes of a writer's first buffer: more than most small files have. */
+const FIRST_BUFFER_BYTES = 16 * KIB;
 /** Full values of block checksums that may wait for a commit: they must fit it beside the bytes of a KV piece. */
 const MAX_WAITING_BLOCK_VALUES = 4;
 
@@ -51,12 +53,14 @@ class KvFileWriter implements FileWriter {
   #versionstamp: string | null = null;
   readonly #sha256 = createHash("sha256");
   #size = 0;
-  #parts: Uint8Array[] = [];
-  #partsLength = 0;
-  /** The write of the block before the one that is being filled. */
+  /** The block that is being filled, and the one before it, which is being written: two buffers that change places. */
+  #block = new Uint8Array(FIRST_BUFFER_BYTES);
+  #blockLength = 0;
+  #spare = new Uint8Array(0);
   #writing: Promise<void> = Promise.resolve();
-  #digests: Promise<ArrayBuffer>[] = [];
-  /** Values of `#digests` that are committed. */
+  /** SHA-256s of the blocks that are written. */
+  readonly #digests: Uint8Array[] = [];
+  /** Values of 1,000 of them that are committed. */
   #committedBlockValues = 0;
   #lastCommit: number;
 
@@ -79,16 +83,17 @@ class KvFileWriter implements FileWriter {
     this.#size += data.length;
     let rest = data;
     while (rest.length > 0) {
-      const part = rest.subarray(0, BLOCK_BYTES - this.#partsLength);
-      this.#parts.push(part);
-      this.#partsLength += part.length;
+      const part = rest.subarray(0, BLOCK_BYTES - this.#blockLength);
+      this.#makeRoom(this.#blockLength + part.length);
+      this.#block.set(part, this.#blockLength);
+      this.#blockLength += part.length;
       rest = rest.subarray(part.length);
-      if (this.#partsLength === BLOCK_BYTES) await this.#endBlock();
+      if (this.#blockLength === BLOCK_BYTES) await this.#endBlock();
     }
   }
 
   async finish(file: { name: string; contentType: string; chunkCount: number; sha256?: string }): Promise<FileInfo> {
-    if (this.#partsLength > 0) await this.#endBlock();
+    if (this.#blockLength > 0) await this.#endBlock();
     await this.#writing;
     const digest = this.#sha256.digest();
     const sha256 = digest.toString("hex");
@@ -112,7 +117,7 @@ class KvFileWriter implements FileWriter {
     await this.#commit(
       [
         ...mutations,
-        ...await this.#blockValues(true),
+        ...this.#blockValues(true),
         { type: "set", key: fileKey(this.tenant, this.id), value: record },
       ],
       [{ epoch: EPOCH, length: BigInt(length) }],
@@ -131,7 +136,6 @@ class KvFileWriter implements FileWriter {
 
   async abort(): Promise<void> {
     await this.#writing.catch(() => {});
-    await Promise.allSettled(this.#digests);
     await this.#piece?.seal();
     this.#piece = undefined;
     if (this.#versionstamp === null) return;
@@ -151,22 +155,36 @@ class KvFileWriter implements FileWriter {
     return this.#piece;
   }
 
+  /** Lets the buffer grow with what arrives: a small file must not cost a whole block. */
+  #makeRoom(length: number): void {
+    if (length <= this.#block.length) return;
+    const larger = new Uint8Array(Math.min(Math.max(length, this.#block.length * 2), BLOCK_BYTES));
+    larger.set(this.#block.subarray(0, this.#blockLength));
+    this.#block = larger;
+  }
+
   async #endBlock(): Promise<void> {
     await this.#writing;
-    const block = join(this.#parts, this.#partsLength);
-    this.#parts = [];
-    this.#partsLength = 0;
-    const digest = crypto.subtle.digest("SHA-256", block);
-    // Looked at when it is committed; until then a failure must not end the process.
-    digest.catch(() => {});
-    this.#digests.push(digest);
+    const block = this.#block.subarray(0, this.#blockLength);
+    [this.#block, this.#spare] = [this.#spare, this.#block];
+    this.#blockLength = 0;
     this.#writing = this.#write(block);
+    // Looked at when the next block is full; until then a failure must not end the process.
     this.#writing.catch(() => {});
   }
 
-  async #write(block: Uint8Array): Promise<void> {
-    await this.o.space.ensure();
+  /** Writes a block while its checksum is computed; afterwards its buffer is free. */
+  async #write(block: Uint8Array<ArrayBuffer>): Promise<void> {
     const piece = this.#openPiece();
+    const [digest] = await Promise.all([crypto.subtle.digest("SHA-256", block), this.#append(piece, block)]);
+    this.#digests.push(new Uint8Array(digest));
+    const waiting = Math.floor(this.#digests.length / BLOCKS_PER_VALUE) - this.#committedBlockValues;
+    const due = this.o.clock.now() - this.#lastCommit >= UPLOAD_COMMIT_MS;
+    if (due || waiting >= MAX_WAITING_BLOCK_VALUES) await this.#commitProgress(piece);
+  }
+
+  async #append(piece: PieceWriter, block: Uint8Array): Promise<void> {
+    await this.o.space.ensure();
     let rest = block;
     while (rest.length > 0) {
       if (piece.room === 0) await this.#commitProgress(piece);
@@ -174,14 +192,11 @@ class KvFileWriter implements FileWriter {
       await piece.append(part);
       rest = rest.subarray(part.length);
     }
-    const waiting = Math.floor(this.#digests.length / BLOCKS_PER_VALUE) - this.#committedBlockValues;
-    const due = this.o.clock.now() - this.#lastCommit >= UPLOAD_COMMIT_MS;
-    if (due || waiting >= MAX_WAITING_BLOCK_VALUES) await this.#commitProgress(piece);
   }
 
   async #commitProgress(piece: PieceWriter): Promise<void> {
     const { length, mutations } = await piece.sync();
-    await this.#commit([...mutations, ...await this.#blockValues(false)], [{ epoch: EPOCH, length: BigInt(length) }]);
+    await this.#commit([...mutations, ...this.#blockValues(false)], [{ epoch: EPOCH, length: BigInt(length) }]);
   }
 
   /** Moves the claim, together with `mutations`. */
@@ -209,14 +224,13 @@ class KvFileWriter implements FileWriter {
   }
 
   /** The checksums of blocks in values of 1,000 that no commit has had yet; a partial one only at the end. */
-  async #blockValues(all: boolean): Promise<Mutation[]> {
+  #blockValues(all: boolean): Mutation[] {
     const mutations: Mutation[] = [];
     for (;;) {
       const n = this.#committedBlockValues;
       const digests = this.#digests.slice(n * BLOCKS_PER_VALUE, (n + 1) * BLOCKS_PER_VALUE);
       if (digests.length === 0 || (digests.length < BLOCKS_PER_VALUE && !all)) return mutations;
-      const bytes = (await Promise.all(digests)).map((digest) => new Uint8Array(digest));
-      const value = encodeValue(FORMAT.blocks, 0, join(bytes, 32 * bytes.length));
+      const value = encodeValue(FORMAT.blocks, 0, join(digests));
       mutations.push({ type: "set", key: blocksKey(this.id, n), value });
       this.#committedBlockValues++;
     }
@@ -227,12 +241,8 @@ class KvFileWriter implements FileWriter {
   }
 }
 
-function join(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
+function join(digests: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(digests.length * 32);
+  for (const [i, digest] of digests.entries()) joined.set(digest, i * 32);
   return joined;
 }

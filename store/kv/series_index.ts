@@ -8,7 +8,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { SeriesRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
-import { DAY } from "../../limits.ts";
+import { DAY, SERIES_RESERVATION_MS } from "../../limits.ts";
 import { makeSeries, seriesId } from "../format/series.ts";
 import { decodeValue, FORMAT } from "../format/value.ts";
 import type { Mutation, Series, SeriesFilter } from "../types.ts";
@@ -16,7 +16,8 @@ import { seriesKvKey, seriesPrefix } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import { decodeRecord, encodeRecord } from "./records.ts";
 
-/** When the entry of each known series expires, by its key; 0 for one that no commit has written yet. */
+/** When the entry of each known series expires, by its key; for one that no commit has written yet, minus the time at which
+ * it took its room. */
 type Known = Map<string, number>;
 
 export interface SeriesIndexOptions {
@@ -45,7 +46,7 @@ export class SeriesIndex {
         swept = true;
       }
       if (known.size >= this.o.maxSeries) refused.add(s);
-      else known.set(s.key, 0);
+      else known.set(s.key, -this.o.clock.now());
     }
     return refused;
   }
@@ -103,9 +104,13 @@ export class SeriesIndex {
     return this.o.clock.now() + this.o.retention + 2 * DAY;
   }
 
+  /** Forgets series that have expired, and those that took room but were never committed. */
   #forgetExpired(known: Known): void {
     const now = this.o.clock.now();
-    for (const [key, expires] of known) if (expires !== 0 && expires <= now) known.delete(key);
+    for (const [key, expires] of known) {
+      const gone = expires > 0 ? expires <= now : now + expires > SERIES_RESERVATION_MS;
+      if (gone) known.delete(key);
+    }
   }
 
   #load(tenant: string): Promise<Known> {

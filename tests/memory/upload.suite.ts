@@ -18,12 +18,12 @@ Deno.test(`UploadFile: ${values.gib} GiB grow the server's memory by at most ${G
   await using server = await startServer();
   const sluice = createSluice({ url: server.url });
   // A first upload, so that what is compared is not a server that has never worked.
-  await sluice.uploadFile(lines(8 * MIB), { name: "warm.csv", chunkSize: 256 * 1024 });
+  await sluice.uploadFile(lines(8 * MIB), { name: "warm.csv", chunkSize: 32 * 1024 });
   const before = await residentBytes(server.pid);
   let peak = before;
   const timer = setInterval(async () => peak = Math.max(peak, await residentBytes(server.pid)), 100);
   const began = performance.now();
-  const receipt = await sluice.uploadFile(lines(size), { name: "large.csv", chunkSize: 256 * 1024 });
+  const receipt = await sluice.uploadFile(lines(size), { name: "large.csv", chunkSize: 32 * 1024 });
   const seconds = (performance.now() - began) / 1000;
   clearInterval(timer);
   assertEquals(Number(receipt.totalSize), size);

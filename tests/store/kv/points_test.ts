@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { DAY, HOUR, MINUTE } from "../../../limits.ts";
+import { DAY, HOUR, MINUTE, SERIES_RESERVATION_MS } from "../../../limits.ts";
 import { makeSeries } from "../../../store/format/series.ts";
 import type { MetricsQuery, PointBatch, Series } from "../../../store/types.ts";
 import { NEVER, openTestStores } from "../../support/stores.ts";
@@ -121,6 +121,15 @@ Deno.test("PointWriter.refused() names the series beyond the limit, and those kn
   assertEquals([...await stores.points.writer("t").refused([cpu, other, mem])], [other]);
   // Another tenant has room of its own.
   assertEquals((await stores.points.writer("u").refused([other])).size, 0);
+});
+
+Deno.test("PointWriter.refused() gives room back that no commit has used", async () => {
+  using stores = await openTestStores({ maxSeries: 1 });
+  const writer = stores.points.writer("t");
+  assertEquals((await writer.refused([cpu])).size, 0);
+  assertEquals((await writer.refused([mem])).size, 1);
+  stores.clock.advance(SERIES_RESERVATION_MS + 1);
+  assertEquals((await writer.refused([mem])).size, 0);
 });
 
 Deno.test("PointStore: data past retention is in no answer, before and after housekeeping", async () => {
