@@ -1,0 +1,129 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ConfigError, readConfig } from "../config.ts";
+import { ALLOWED_EXTENSIONS, DAY, MAX_FILE_BYTES, RETENTION_DAYS, SECOND } from "../limits.ts";
+
+/** Faults of an environment; none is a failure. */
+function faults(env: Record<string, string>): readonly string[] {
+  return assertThrows(() => readConfig(env), ConfigError).faults;
+}
+
+Deno.test("readConfig() has a default for everything, on loopback, and is frozen", () => {
+  const config = readConfig({});
+  assertEquals(config.address, { hostname: "127.0.0.1", port: 8080 });
+  assertEquals([config.data, config.kv, config.blobs], ["./data", "./data/kv.sqlite", {
+    kind: "file",
+    path: "./data/blobs",
+  }]);
+  assertEquals([config.maxFileBytes, config.retention], [MAX_FILE_BYTES, RETENTION_DAYS * DAY]);
+  assertEquals([config.allowedExtensions, config.logRules, config.onDeploy], [ALLOWED_EXTENSIONS, [], false]);
+  assert(Object.isFrozen(config));
+});
+
+Deno.test("readConfig() takes an empty variable for none", () => {
+  const names = [
+    "LISTEN",
+    "DATA",
+    "KV",
+    "BLOBS",
+    "MAX_FILE_BYTES",
+    "ALLOWED_EXTENSIONS",
+    "RETENTION_DAYS",
+    "LOG_RULES",
+  ];
+  assertEquals(readConfig(Object.fromEntries(names.map((name) => [`SLUICE_${name}`, ""]))), readConfig({}));
+});
+
+Deno.test("readConfig() on Deno Deploy needs no disk, and listens on every address", () => {
+  const config = readConfig({ DENO_DEPLOYMENT_ID: "x" });
+  assertEquals([config.kv, config.blobs, config.onDeploy], [undefined, { kind: "kv" }, true]);
+  assertEquals(config.address.hostname, "0.0.0.0");
+});
+
+Deno.test("readConfig() reads addresses", () => {
+  const addresses: Record<string, [hostname: string, port: number]> = {
+    "127.0.0.1:0": ["127.0.0.1", 0],
+    "127.8.9.1:65535": ["127.8.9.1", 65535],
+    "localhost:80": ["localhost", 80],
+    "[::1]:8080": ["::1", 8080],
+  };
+  for (const [text, [hostname, port]] of Object.entries(addresses)) {
+    assertEquals(readConfig({ SLUICE_LISTEN: text }).address, { hostname, port });
+  }
+  for (
+    const text of [
+      "8080",
+      "localhost",
+      "localhost:",
+      "::1:80",
+      "127.0.0.1:65536",
+      "127.0.0.1:-1",
+      "http://localhost:80",
+    ]
+  ) {
+    assertEquals(faults({ SLUICE_LISTEN: text }).length, 1, text);
+  }
+});
+
+Deno.test("readConfig() refuses an address beyond loopback unless anyone may do anything", () => {
+  for (
+    const text of [
+      "0.0.0.0:80",
+      ":80",
+      "[::]:80",
+      "192.168.1.2:80",
+      "example.com:80",
+      "127.evil.example:80",
+      "127.0.0.1.example:80",
+    ]
+  ) {
+    assertEquals(faults({ SLUICE_LISTEN: text }).length, 1, text);
+    assertEquals(faults({ SLUICE_LISTEN: text, SLUICE_AUTH: "yes" }).length, 1, text);
+    assert(readConfig({ SLUICE_LISTEN: text, SLUICE_AUTH: "none" }).address);
+  }
+});
+
+Deno.test("readConfig() reads numbers, blobs, extensions and rules", () => {
+  const config = readConfig({
+    SLUICE_DATA: "/var/sluice",
+    SLUICE_RETENTION_DAYS: "0.5",
+    SLUICE_UPLOAD_EXPIRY_SECONDS: "90",
+    SLUICE_MIN_FREE_BYTES: "0",
+    SLUICE_BLOBS: "file:/mnt/blobs",
+    SLUICE_ALLOWED_EXTENSIONS: ".TXT, .tar.gz",
+    SLUICE_LOG_RULES: '[{"action":"drop","level":"debug"}]',
+  });
+  assertEquals([config.retention, config.uploadExpiry, config.minFreeBytes], [DAY / 2, 90 * SECOND, 0]);
+  assertEquals([config.kv, config.blobs], ["/var/sluice/kv.sqlite", { kind: "file", path: "/mnt/blobs" }]);
+  assertEquals(config.allowedExtensions, [".txt", ".tar.gz"]);
+  assertEquals(config.logRules[0].level, 1);
+  assertEquals(readConfig({ SLUICE_BLOBS: "kv:" }).blobs, { kind: "kv" });
+  assertEquals(readConfig({ SLUICE_BLOBS: "memory:" }).blobs, { kind: "memory" });
+  assertEquals(readConfig({ SLUICE_KV: ":memory:" }).kv, ":memory:");
+});
+
+Deno.test("readConfig() wants certificate and key, or neither", () => {
+  assertEquals(readConfig({ SLUICE_TLS_CERT: "c.pem", SLUICE_TLS_KEY: "k.pem" }).tls, { cert: "c.pem", key: "k.pem" });
+  assertEquals(faults({ SLUICE_TLS_CERT: "c.pem" }).length, 1);
+  assertEquals(faults({ SLUICE_TLS_KEY: "k.pem" }).length, 1);
+});
+
+Deno.test("readConfig() names every fault, each with its variable and the current value", () => {
+  const env: Record<string, string> = {
+    SLUICE_LISTEN: "nowhere",
+    SLUICE_MAX_FILE_BYTES: "0",
+    SLUICE_RETENTION_DAYS: "soon",
+    SLUICE_MAX_SERIES: "1e99",
+    SLUICE_UPLOAD_EXPIRY_SECONDS: "-1",
+    SLUICE_HOUSEKEEPING_SECONDS: "NaN",
+    SLUICE_MIN_FREE_BYTES: "Infinity",
+    SLUICE_BLOBS: "file:",
+    SLUICE_ALLOWED_EXTENSIONS: "txt",
+    SLUICE_LOG_RULES: "[{}]",
+  };
+  const found = faults(env);
+  assertEquals(found.length, Object.keys(env).length);
+  for (const [name, value] of Object.entries(env)) {
+    const fault = found.find((fault) => fault.startsWith(`${name} `));
+    assert(fault?.endsWith(`current value is ${JSON.stringify(value)}`), `${name}: ${fault}`);
+  }
+});

@@ -1,0 +1,67 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { create } from "@bufbuild/protobuf";
+import { type DataPoint, DataPointSchema, LogEntrySchema } from "../../gen/sluice/v1/data_collection_pb.ts";
+import { DAY } from "../../limits.ts";
+import { createDataCollectionService } from "../../services/data_collection.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { NEVER, openTestStores } from "../support/stores.ts";
+
+const clock = new FakeClock();
+const point = (x: number) =>
+  create(DataPointSchema, { source: "s", timestamp: BigInt(clock.now()), metrics: { x }, tags: {} });
+
+async function open() {
+  const stores = await openTestStores();
+  const { points, logs } = stores;
+  const service = createDataCollectionService({ points, logs, clock, retention: 7 * DAY, logRules: [] });
+  const count = async () => {
+    const range = { from: 0, to: clock.now() + DAY, step: 0, quantiles: [], tags: [], metric: "x" };
+    const { series } = await stores.points.query("t", range, NEVER);
+    return series[0]?.buckets[0].count ?? 0;
+  };
+  return { service, count, [Symbol.dispose]: () => stores[Symbol.dispose]() };
+}
+
+Deno.test("collectDataPoints() keeps what it was given when the call breaks off, without delay", async () => {
+  using opened = await open();
+  async function* broken(): AsyncGenerator<DataPoint[]> {
+    yield [point(1), point(2)];
+    throw new RangeError("the line is cut");
+  }
+  const call = { tenant: "t", signal: NEVER };
+  await assertRejects(() => opened.service.collectDataPoints(broken(), call), RangeError, "the line is cut");
+  // The clock has not moved: nothing waited for a timer.
+  assertEquals(await opened.count(), 2);
+});
+
+Deno.test("collectDataPoints() takes no more once the call is aborted, and keeps what came before", async () => {
+  using opened = await open();
+  const abort = new AbortController();
+  async function* batches() {
+    yield [point(1)];
+    abort.abort(new RangeError("the caller is gone"));
+    yield [point(2)];
+  }
+  const call = { tenant: "t", signal: abort.signal };
+  await assertRejects(() => opened.service.collectDataPoints(batches(), call), RangeError, "the caller is gone");
+  assertEquals(await opened.count(), 1);
+});
+
+Deno.test("collectDataPoints() and collectLogs() number rejections across batches", async () => {
+  using opened = await open();
+  const call = { tenant: "t", signal: NEVER };
+  async function* points() {
+    yield [point(1), point(NaN)];
+    yield [point(Infinity), point(2), point(NaN)];
+  }
+  const collected = await opened.service.collectDataPoints(points(), call);
+  assertEquals(collected.rejections?.map(({ index }) => index), [1n, 2n, 4n]);
+  const entry = (level: string) =>
+    create(LogEntrySchema, { application: "a", level, timestamp: BigInt(clock.now()), message: "m" });
+  async function* entries() {
+    yield [entry("info"), entry("loud")];
+    yield [entry("loud")];
+  }
+  const logged = await opened.service.collectLogs(entries(), call);
+  assertEquals(logged.rejections?.map(({ index }) => index), [1n, 2n]);
+});
