@@ -3,9 +3,14 @@
  *
  * @module
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import { universalServerResponseToFetch } from "@connectrpc/connect/protocol";
+import { setImmediate } from "node:timers";
 import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../limits.ts";
 import type { HttpHandler } from "./http_handler.ts";
+
+/** Turns of the event loop to wait for Deno to say that a client cancelled: 1 or 2 were seen. */
+const CANCEL_TURNS = 4;
 
 /** The handler for Deno.serve. */
 export function createFetchHandler(handler: HttpHandler): (request: Request) => Promise<Response> {
@@ -25,6 +30,8 @@ export function createFetchHandler(handler: HttpHandler): (request: Request) => 
   };
 }
 
+const gone = () => new ConnectError("the caller is gone", Code.Canceled);
+
 /**
  * The body of a request, which may be left half read by a handler that has seen enough. On HTTP/1.1 the rest would then
  * block the connection, and closing it could take the answer with it; so the rest is read and dropped, within limits.
@@ -37,10 +44,16 @@ class RequestBody implements AsyncIterable<Uint8Array> {
    * of HTTP/2 never has (RFC 9113, section 8.2.2), and a body of known length waits for no answer.
    */
   readonly #blocks: boolean;
+  /** Whether the end may be none: see `#assertNotCut()`. On HTTP/1.1 a body that was cut fails. */
+  readonly #mayBeCut: boolean;
+  readonly #signal: AbortSignal;
   #done: boolean;
 
   constructor(request: Request) {
-    this.#blocks = request.headers.has("transfer-encoding") || request.headers.has("content-length");
+    const coded = request.headers.has("transfer-encoding");
+    this.#blocks = coded || request.headers.has("content-length");
+    this.#mayBeCut = !coded;
+    this.#signal = request.signal;
     this.#reader = request.body?.getReader();
     this.#done = !this.#reader;
   }
@@ -49,11 +62,27 @@ class RequestBody implements AsyncIterable<Uint8Array> {
     return {
       next: async () => {
         if (!this.#reader || this.#done) return { done: true, value: undefined };
-        const result = await this.#reader.read();
-        if (result.done) this.#done = true;
-        return result.done ? { done: true, value: undefined } : result;
+        // Deno has several errors for a body that fails, BadResource among them; all mean the same.
+        const result = await this.#reader.read().catch(() => {
+          throw gone();
+        });
+        if (!result.done) return result;
+        this.#done = true;
+        if (this.#mayBeCut) await this.#assertNotCut();
+        return { done: true, value: undefined };
       },
     };
+  }
+
+  /**
+   * When a client resets a stream of HTTP/2, Deno ends the body as if it were complete, and aborts the signal of the
+   * request one or two turns of the event loop later. What was cut must not be taken for finished.
+   */
+  async #assertNotCut(): Promise<void> {
+    for (let turn = 0; turn < CANCEL_TURNS && !this.#signal.aborted; turn++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    if (this.#signal.aborted) throw gone();
   }
 
   /** The answer's body; before it, the rest of the request is drained if it has to be. */

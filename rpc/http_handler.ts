@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { FileUploadService } from "../services/file_upload.ts";
 import { serveFile } from "./downloads.ts";
