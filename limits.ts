@@ -21,6 +21,11 @@ export const MAX_CONNECTIONS = 20_000;
 export const FIRST_BYTES_MS = 10 * SECOND;
 /** How long to wait when the system has no socket to give, ms. */
 export const ACCEPT_RETRY_MS = 50;
+/**
+ * How long a body may bring next to nothing before its connection is refused, ms. Long, for a stream of points or log
+ * entries may well pause; but not endless, or clients that never finish would hold connections for ever.
+ */
+export const QUIET_BODY_MS = 10 * MINUTE;
 /** Bytes of request bodies held for handlers, over all connections. Many uploads to a slow disk must not fill memory. */
 export const MEMORY_BUDGET_BYTES = 256 * MIB;
 

@@ -6,7 +6,7 @@
  */
 import { type Http1Connection, type HttpHandler, serveHttp1Connection } from "../http1/mod.ts";
 import { createHttp2Server, createMemoryBudget, PREFACE } from "../http2/mod.ts";
-import { ACCEPT_RETRY_MS, FIRST_BYTES_MS, MAX_CONNECTIONS, MEMORY_BUDGET_BYTES } from "../limits.ts";
+import { ACCEPT_RETRY_MS, FIRST_BYTES_MS, MAX_CONNECTIONS, MEMORY_BUDGET_BYTES, QUIET_BODY_MS } from "../limits.ts";
 import type { Clock } from "../clock.ts";
 
 /** Bytes of the HTTP/2 preface (RFC 9113, section 3.4) that are enough: no method of HTTP/1.1 is called PRI. */
@@ -31,7 +31,8 @@ export function createFront(handler: HttpHandler, options: FrontOptions): Front 
   const { clock, onError } = options;
   // One budget: what all clients together may have in memory, whichever protocol they speak.
   const budget = createMemoryBudget(MEMORY_BUDGET_BYTES);
-  const http2 = createHttp2Server(handler, { budget, onError, limits: { maxConnections: MAX_CONNECTIONS } });
+  const limits = { bodyPeriodMs: QUIET_BODY_MS };
+  const http2 = createHttp2Server(handler, { budget, onError, limits: { ...limits, maxConnections: MAX_CONNECTIONS } });
   const http1 = new Set<Http1Connection>();
   /** Connections of which it is not known yet what they speak. */
   const opening = new Set<Deno.Conn>();
@@ -75,7 +76,7 @@ export function createFront(handler: HttpHandler, options: FrontOptions): Front 
   }
 
   async function serveHttp1(conn: Deno.Conn, initialBytes: Uint8Array, scheme: "http" | "https"): Promise<void> {
-    const connection = serveHttp1Connection(conn, handler, { initialBytes, scheme, budget, onError });
+    const connection = serveHttp1Connection(conn, handler, { initialBytes, scheme, budget, limits, onError });
     opening.delete(conn);
     http1.add(connection);
     await connection.finished;
