@@ -4,9 +4,7 @@ import { FileUploadService } from "../../gen/sluice/v1/file_upload_pb.ts";
 import { MIB } from "../../limits.ts";
 import { download } from "../support/ask.ts";
 import { chunksOf, sha256, textBytes } from "../support/chunks.ts";
-import { keysIn, piecesIn } from "../support/data_dir.ts";
 import { sharedServer } from "../support/shared_server.ts";
-import { until } from "../support/until.ts";
 import { concat, encode, envelope, PROTOCOLS, receipt, send, sendBody } from "../support/wire.ts";
 
 const server = await sharedServer();
@@ -100,23 +98,6 @@ Deno.test("FileUpload: files at the same time do not mix", async () => {
   }
 });
 
-Deno.test("FileUpload: a file is seen only when it is complete", async () => {
-  const data = textBytes(3 * MIB);
-  const half = Promise.withResolvers<void>();
-  async function* pieces() {
-    yield data.subarray(0, 2 * MIB);
-    await half.promise;
-    yield data.subarray(2 * MIB);
-  }
-  const sending = sluice.uploadFile(pieces(), { name: "slow.csv" });
-  await until(async () => (await piecesIn(server.dir)).length === 1, 15_000);
-  assertEquals((await sluice.files.list()).files, []);
-  half.resolve();
-  const { fileId } = await sending;
-  assertEquals((await sluice.files.list()).files.map((file) => file.fileId), [fileId]);
-  await sluice.files.delete(fileId);
-});
-
 Deno.test("DownloadFile: any range, with checksums of the chunks and of the file", async () => {
   const data = textBytes(2_100_000, 5);
   const { fileId } = await sluice.uploadFile(data, { name: "ranges.csv" });
@@ -147,20 +128,6 @@ Deno.test("DownloadFile: any range, with checksums of the chunks and of the file
   await sluice.files.delete(fileId);
 });
 
-Deno.test("DownloadFile: bytes that changed on the disk are DATA_LOSS, not an answer", async () => {
-  const data = textBytes(1_500_000);
-  const { fileId } = await sluice.uploadFile(data, { name: "rotten.csv" });
-  const [piece] = await piecesIn(server.dir);
-  const path = `${server.dir}/blobs/${fileId.slice(-2)}/${piece}`;
-  const bytes = await Deno.readFile(path);
-  bytes[1_200_000] ^= 1;
-  await Deno.writeFile(path, bytes);
-  assertEquals(await download(sluice, fileId, { length: 1000 }), data.subarray(0, 1000));
-  const error = await assertRejects(() => download(sluice, fileId), ConnectError);
-  assertEquals(Code[error.code], "DataLoss");
-  await sluice.files.delete(fileId);
-});
-
 Deno.test("ListFiles: pages, newest first", async () => {
   const ids: string[] = [];
   for (let i = 0; i < 7; i++) {
@@ -182,16 +149,4 @@ Deno.test("ListFiles: pages, newest first", async () => {
     assertEquals(Code[error.code], "InvalidArgument");
   }
   await Promise.all(ids.map((id) => sluice.files.delete(id)));
-});
-
-Deno.test("DeleteFile: the file and its bytes are gone", async () => {
-  const { fileId } = await sluice.uploadFile(textBytes(2 * MIB), { name: "gone.csv" });
-  await sluice.files.delete(fileId);
-  const calls = [() => sluice.files.get(fileId), () => sluice.files.delete(fileId), () => download(sluice, fileId)];
-  for (const call of [...calls, () => sluice.files.get("../../kv.sqlite"), () => sluice.files.get("")]) {
-    const error = await assertRejects(call, ConnectError);
-    assertEquals(Code[error.code], "NotFound");
-  }
-  assertEquals(await piecesIn(server.dir), []);
-  assertEquals(await keysIn(server.dir, "file", "blob", "blocks"), []);
 });

@@ -1,55 +1,11 @@
 /** A clock that tests move, a connection in memory, and a client that speaks bytes. */
-import type { Clock } from "../../http2/clock.ts";
 import { type Http1Handler, type Http1Options, type Http1Socket, serveHttp1Connection } from "../../http1/mod.ts";
+import { settled } from "../http2/basics.ts";
+import { FakeClock } from "../http2/fake.ts";
+
+export { settled };
 
 const encoder = new TextEncoder();
-
-/** Lets everything that is ready happen, `turns` times. */
-export async function settled(turns = 4): Promise<void> {
-  for (let i = 0; i < turns; i++) await new Promise<void>((resolve) => setImmediate(resolve));
-}
-
-function setImmediate(callback: () => void): void {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
-    callback();
-  };
-  port2.postMessage(0);
-}
-
-export class FakeClock implements Clock {
-  #now = 1_000;
-  #timers = new Set<{ at: number; callback: () => void }>();
-
-  now = (): number => this.#now;
-  wallTime = (): number => 1_700_000_000_000 + this.#now;
-
-  setTimer = (callback: () => void, ms: number): () => void => {
-    const timer = { at: this.#now + ms, callback };
-    this.#timers.add(timer);
-    return () => void this.#timers.delete(timer);
-  };
-
-  get timers(): number {
-    return this.#timers.size;
-  }
-
-  /** Moves the clock and calls the timers on the way, in order; between them the event loop turns. */
-  async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
-    for (;;) {
-      let next: { at: number; callback: () => void } | undefined;
-      for (const timer of this.#timers) if (timer.at <= end && (!next || timer.at < next.at)) next = timer;
-      if (!next) break;
-      this.#timers.delete(next);
-      this.#now = next.at;
-      next.callback();
-      await settled(1);
-    }
-    this.#now = end;
-  }
-}
 
 /** One direction of a connection in memory. */
 class Pipe {

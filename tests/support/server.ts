@@ -31,14 +31,28 @@ export interface StartOptions {
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
+/**
+ * With SLUICE_TEST_SHAPE=deploy, servers run as on Deno Deploy: Deno.serve, KV alone, and no permissions but for network
+ * and environment.
+ */
+export const DEPLOY_SHAPE = Deno.env.get("SLUICE_TEST_SHAPE") === "deploy";
+const DEPLOY_ENV = { DENO_DEPLOYMENT_ID: "test", SLUICE_KV: ":memory:" };
+
 /** As `deno task start` has them. */
 const V8_FLAGS = Deno.readTextFileSync(join(ROOT, "deno.json")).match(/--v8-flags=[^ "]*/)?.slice(0, 1) ?? [];
 
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const dir = options.dir ?? await Deno.makeTempDir({ prefix: "sluice-test-" });
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...V8_FLAGS, "--cached-only", "--no-prompt", ...options.permissions ?? ["-A"], join(ROOT, "main.ts")],
-    env: { SLUICE_LISTEN: "127.0.0.1:0", SLUICE_DATA: dir, ...options.env },
+    args: [
+      "run",
+      ...V8_FLAGS,
+      "--cached-only",
+      "--no-prompt",
+      ...options.permissions ?? (DEPLOY_SHAPE ? ["--allow-net", "--allow-env"] : ["-A"]),
+      join(ROOT, "main.ts"),
+    ],
+    env: { SLUICE_LISTEN: "127.0.0.1:0", SLUICE_DATA: dir, ...DEPLOY_SHAPE && DEPLOY_ENV, ...options.env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
