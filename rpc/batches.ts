@@ -9,9 +9,14 @@ import { MAX_BATCH_BYTES, MAX_BATCH_ITEMS } from "../limits.ts";
 /**
  * Yields what has arrived since the last batch was taken: all messages of a body chunk become one batch, and a message
  * that comes alone is not kept waiting. Reads ahead by at most one batch, and no further while the consumer is busy.
- * `sizeOf` says about how many bytes a message holds. Throws what `messages` throws, after what came before it.
+ * `sizeOf` says about how many bytes a message holds. Throws what `messages` throws, after what came before it; and the
+ * reason of `signal` when that aborts, for a client that neither sends nor ends would outlast every deadline.
  */
-export async function* inBatches<T>(messages: AsyncIterable<T>, sizeOf: (message: T) => number): AsyncGenerator<T[]> {
+export async function* inBatches<T>(
+  messages: AsyncIterable<T>,
+  sizeOf: (message: T) => number,
+  signal: AbortSignal,
+): AsyncGenerator<T[]> {
   let batch: T[] = [];
   let bytes = 0;
   let ended = false;
@@ -33,13 +38,21 @@ export async function* inBatches<T>(messages: AsyncIterable<T>, sizeOf: (message
         if (stopped) return;
       }
     } catch (error) {
-      failure = { error };
+      failure ??= { error };
     }
     ended = true;
     wakeConsumer();
   }
 
+  function abort(): void {
+    failure ??= { error: signal.reason };
+    ended = true;
+    wakeConsumer();
+  }
+
   const reading = read();
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
   try {
     for (;;) {
       if (batch.length === 0 && !ended) await new Promise<void>((resolve) => wakeConsumer = resolve);
@@ -58,6 +71,7 @@ export async function* inBatches<T>(messages: AsyncIterable<T>, sizeOf: (message
     if (failure) throw failure.error;
     await reading;
   } finally {
+    signal.removeEventListener("abort", abort);
     stopped = true;
     wakeReader();
   }

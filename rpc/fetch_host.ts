@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import { universalServerResponseToFetch } from "@connectrpc/connect/protocol";
 import { setImmediate } from "node:timers";
 import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../limits.ts";
+import { isEndCertain } from "./body_end.ts";
 import type { HttpHandler } from "./http_handler.ts";
 
 /** Turns of the event loop to wait for Deno to say that a client cancelled: 1 or 2 were seen. */
@@ -24,6 +25,7 @@ export function createFetchHandler(handler: HttpHandler): (request: Request) => 
       header: request.headers,
       signal: request.signal,
       body,
+      contextValues: createContextValues().set(isEndCertain, () => body.isEndCertain),
     });
     if (request.method === "HEAD") return universalServerResponseToFetch({ ...response, body: undefined });
     return universalServerResponseToFetch({ ...response, body: response.body && body.drainAfter(response.body) });
@@ -44,15 +46,18 @@ class RequestBody implements AsyncIterable<Uint8Array> {
    * of HTTP/2 never has (RFC 9113, section 8.2.2), and a body of known length waits for no answer.
    */
   readonly #blocks: boolean;
-  /** Whether the end may be none: see `#assertNotCut()`. On HTTP/1.1 a body that was cut fails. */
-  readonly #mayBeCut: boolean;
+  readonly #coded: boolean;
+  /** Bytes that the body is said to have. */
+  readonly #length: number | undefined;
   readonly #signal: AbortSignal;
+  #received = 0;
   #done: boolean;
 
   constructor(request: Request) {
-    const coded = request.headers.has("transfer-encoding");
-    this.#blocks = coded || request.headers.has("content-length");
-    this.#mayBeCut = !coded;
+    const length = request.headers.get("content-length");
+    this.#coded = request.headers.has("transfer-encoding");
+    this.#length = length === null ? undefined : Number(length);
+    this.#blocks = this.#coded || length !== null;
     this.#signal = request.signal;
     this.#reader = request.body?.getReader();
     this.#done = !this.#reader;
@@ -66,17 +71,28 @@ class RequestBody implements AsyncIterable<Uint8Array> {
         const result = await this.#reader.read().catch(() => {
           throw gone();
         });
-        if (!result.done) return result;
+        if (!result.done) {
+          this.#received += result.value.length;
+          return result;
+        }
         this.#done = true;
-        if (this.#mayBeCut) await this.#assertNotCut();
+        if (!this.isEndCertain) await this.#assertNotCut();
         return { done: true, value: undefined };
       },
     };
   }
 
   /**
-   * When a client resets a stream of HTTP/2, Deno ends the body as if it were complete, and aborts the signal of the
-   * request one or two turns of the event loop later. What was cut must not be taken for finished.
+   * Whether a body that has ended is complete. When a client resets a stream of HTTP/2, Deno ends the body as if it were;
+   * one with a transfer coding came by HTTP/1.1, where it would have failed.
+   */
+  get isEndCertain(): boolean {
+    return this.#coded || this.#received === this.#length;
+  }
+
+  /**
+   * After a reset, Deno aborts the signal of the request too, mostly one or two turns of the event loop later. Then the
+   * caller's leaving is what the call fails with; but on a busy machine it may be too late for that.
    */
   async #assertNotCut(): Promise<void> {
     for (let turn = 0; turn < CANCEL_TURNS && !this.#signal.aborted; turn++) {

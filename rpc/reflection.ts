@@ -10,6 +10,7 @@ import type {
   ServerReflectionRequest,
   ServerReflectionResponseSchema,
 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { inBatches } from "./batches.ts";
 
 type Response = MessageInitShape<typeof ServerReflectionResponseSchema>;
 type Answer = Response["messageResponse"];
@@ -49,9 +50,14 @@ export function createReflection(files: readonly DescFile[]) {
     }
   }
 
-  return async function* (requests: AsyncIterable<ServerReflectionRequest>): AsyncGenerator<Response> {
-    for await (const request of requests) {
-      yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
+  return async function* (
+    requests: AsyncIterable<ServerReflectionRequest>,
+    { signal }: { readonly signal: AbortSignal },
+  ): AsyncGenerator<Response> {
+    for await (const batch of inBatches(requests, ({ host }) => host.length, signal)) {
+      for (const request of batch) {
+        yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
+      }
     }
   };
 }

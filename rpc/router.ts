@@ -26,6 +26,7 @@ import type { FileUploadService as FileUpload } from "../services/file_upload.ts
 import type { QueryService as Query } from "../services/query.ts";
 import { ALIASES, aliasFiles } from "./aliases.ts";
 import { inBatches } from "./batches.ts";
+import { isEndCertain } from "./body_end.ts";
 import { gzipCompression } from "./gzip.ts";
 import { createHealth } from "./health.ts";
 import { logEvent } from "./log.ts";
@@ -73,15 +74,17 @@ export function createRouter(services: Services, options: RouterOptions): Readon
   const { files, collection, query } = services;
   const router = createConnectRouter(routerOptions(options));
   router.service(FileUploadService, {
-    uploadFile: (chunks, context) => files.uploadFile(inBatches(chunks, chunkSize), call(context)),
+    uploadFile: (chunks, context) => files.uploadFile(inBatches(chunks, chunkSize, context.signal), call(context)),
     getFile: (request, context) => files.getFile(request, call(context)),
     listFiles: (request, context) => files.listFiles(request, call(context)),
     downloadFile: (request, context) => files.downloadFile(request, call(context)),
     deleteFile: (request, context) => files.deleteFile(request, call(context)),
   });
   router.service(DataCollectionService, {
-    collectDataPoints: (points, context) => collection.collectDataPoints(inBatches(points, pointSize), call(context)),
-    collectLogs: (entries, context) => collection.collectLogs(inBatches(entries, entrySize), call(context)),
+    collectDataPoints: (points, context) =>
+      collection.collectDataPoints(inBatches(points, pointSize, context.signal), call(context)),
+    collectLogs: (entries, context) =>
+      collection.collectLogs(inBatches(entries, entrySize, context.signal), call(context)),
   });
   router.service(QueryService, {
     queryMetrics: (request, context) => query.queryMetrics(request, call(context)),
@@ -104,8 +107,8 @@ export function createRouter(services: Services, options: RouterOptions): Readon
   return handlers;
 }
 
-function call({ signal }: HandlerContext): Call {
-  return { tenant: TENANT, signal };
+function call({ signal, values }: HandlerContext): Call {
+  return { tenant: TENANT, signal, isEndCertain: values.get(isEndCertain) };
 }
 
 const chunkSize = (chunk: FileChunk) => chunk.data.length;
@@ -113,8 +116,13 @@ const entrySize = (entry: LogEntry) => entry.message.length;
 /** Points are small: their number bounds a batch. */
 const pointSize = (_: DataPoint) => 0;
 
-/** Names of what a host throws where a call ended before its time: no fault, and nobody is there to be told. */
-const GONE: ReadonlySet<string> = new Set(["AbortError", "Http1RequestAborted", "Http2RequestAborted"]);
+/** Names of what a host throws where a call ended before its time or broke the protocol: no fault of ours. */
+const GONE: ReadonlySet<string> = new Set([
+  "AbortError",
+  "Http1RequestAborted",
+  "Http1RequestError",
+  "Http2RequestAborted",
+]);
 
 /** An error that is not ours is "internal error" to the caller; the log has all of it. */
 const codedErrors: Interceptor = (next) => async (request) => {

@@ -9,4 +9,6 @@ export interface Call {
   readonly tenant: string;
   /** Aborts when the caller is gone or the deadline has passed. */
   readonly signal: AbortSignal;
+  /** Whether the end of what came in is the caller's own and no cut, asked when it has come. By default it is. */
+  readonly isEndCertain?: () => boolean;
 }

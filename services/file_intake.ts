@@ -56,10 +56,13 @@ export class FileIntake {
     for (const { data } of chunks) if (data.length > 0) await this.#append(data);
   }
 
-  /** Ends the file. DATA_LOSS if it ended short of what was announced. */
-  async finish(): Promise<FileInfo> {
+  /**
+   * Ends the file. DATA_LOSS if it ended short of what was announced. A file that announced nothing may be empty, if the
+   * end that came is certain to be the caller's own.
+   */
+  async finish(endIsCertain = true): Promise<FileInfo> {
     if (this.#name === undefined) throw invalidArgument("file_name", "must not be empty: the stream has no chunk");
-    if (!this.#ended && this.#size > 0) {
+    if (!this.#ended && (this.#size > 0 || !endIsCertain)) {
       throw dataLoss(
         this.#totalSize > 0
           ? `The stream ended after ${this.#size} of ${this.#totalSize} bytes`

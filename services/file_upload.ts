@@ -57,7 +57,7 @@ export function createFileUploadService(options: FileUploadOptions) {
           await intake.take(chunks);
         }
         call.signal.throwIfAborted();
-        const file = await intake.finish();
+        const file = await intake.finish(call.isEndCertain?.() ?? true);
         return {
           fileId: file.id,
           fileName: file.name,
