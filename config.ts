@@ -52,8 +52,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     const text = env[name];
     if (text === undefined || text === "") return fallback;
     const value = Number(text);
-    if (Number.isFinite(value) && value >= min && value <= max) return value;
-    faults.push(`${name} must be a number from ${min} to ${max}: current value is ${JSON.stringify(text)}`);
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    faults.push(`${name} must be a whole number from ${min} to ${max}: current value is ${JSON.stringify(text)}`);
     return fallback;
   };
   const attempt = <T>(name: string, parse: (text: string) => T, fallback: T): T => {
@@ -87,7 +87,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     blobs: attempt("SLUICE_BLOBS", parseBlobs, blobs),
     maxFileBytes: number("SLUICE_MAX_FILE_BYTES", MAX_FILE_BYTES, 1, Number.MAX_SAFE_INTEGER),
     allowedExtensions: attempt("SLUICE_ALLOWED_EXTENSIONS", parseExtensions, ALLOWED_EXTENSIONS),
-    retention: number("SLUICE_RETENTION_DAYS", RETENTION_DAYS, 1 / 24, MAX_RETENTION_DAYS) * DAY,
+    retention: number("SLUICE_RETENTION_DAYS", RETENTION_DAYS, 1, MAX_RETENTION_DAYS) * DAY,
     maxSeries: number("SLUICE_MAX_SERIES", MAX_SERIES, 1, 10_000_000),
     uploadExpiry: number("SLUICE_UPLOAD_EXPIRY_SECONDS", UPLOAD_EXPIRY_MS / SECOND, 1, 365 * DAY / SECOND) * SECOND,
     tls: SLUICE_TLS_CERT && SLUICE_TLS_KEY ? { cert: SLUICE_TLS_CERT, key: SLUICE_TLS_KEY } : undefined,

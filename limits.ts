@@ -37,6 +37,8 @@ export const MAX_MESSAGE_BYTES = 4 * MIB;
 export const MAX_BATCH_ITEMS = 1000;
 /** Bytes of messages handed to a service at once, for the same reason; one message may exceed it. */
 export const MAX_BATCH_BYTES = 256 * KIB;
+/** Characters of a caller's text that an error repeats. Over gRPC they travel in a header. */
+export const MAX_QUOTED_CHARACTERS = 80;
 /** The longest deadline a client may ask for, ms. A longer one would pin a call's buffers for as long as it likes. */
 export const MAX_DEADLINE_MS = DAY;
 /** Rejections named in a receipt; counts go on beyond. Keeps a receipt of a stream of bad items small. */
@@ -114,8 +116,11 @@ export const FLUSH_MS = 5 * SECOND;
 export const MAX_SEGMENT_BYTES = 56 * KIB;
 /** Bytes of a segment once unpacked. What a damaged or hostile value can claim to be. */
 export const MAX_SEGMENT_RAW_BYTES = 4 * MIB;
-/** Raw bytes of items that one commit takes: packed they stay under KV's limit of an atomic operation. */
-export const GROUP_BYTES = 512 * KIB;
+/**
+ * Raw bytes (UTF-8) of items that one commit takes. At the worst a segment does not compress, its index repeats all names,
+ * and its bloom filter takes 10 bits for every two bytes: together 2.6 times as much, under KV's limit of an atomic.
+ */
+export const GROUP_BYTES = 256 * KIB;
 /** New series that one commit registers: each is a mutation, and all keys together may have 80 KiB. */
 export const GROUP_NEW_SERIES = 400;
 /** Hours that the items of one commit may lie in: each is a segment, hence one or two mutations. */

@@ -20,7 +20,7 @@ import { openStores, type Stores } from "./store/open.ts";
 
 const config = readConfigOrExit();
 const clock = systemClock;
-const stores = await openStores(config, clock);
+const stores = await orExit("open the stores", openStores(config, clock, reportDamage));
 /** Aborts when the server is told to stop: it takes no more work. */
 const stopping = new AbortController();
 /** Aborts a little later: calls that are still open end. */
@@ -42,6 +42,7 @@ else await serveOnOnePort();
 
 /** Deno Deploy has Deno.serve only: no native gRPC, and no signals. */
 function serveOnDeploy(): void {
+  logEvent("warn", "anyone who reaches this server may read, write and delete everything");
   Deno.serve({
     ...config.address,
     onListen: ({ hostname, port }) => announce(`http://${hostname}:${port}`, "Connect and gRPC-Web"),
@@ -54,14 +55,17 @@ async function serveOnOnePort(): Promise<void> {
     clock,
     onError: (error) => logEvent("error", "a request failed", { error }),
   });
-  const listening = await listen(front, { ...address, tls });
+  const listening = await orExit("listen", listen(front, { ...address, tls }));
   announce(listening.url, "gRPC, gRPC-Web and Connect over HTTP/1.1 and HTTP/2");
-  Deno.addSignalListener("SIGHUP", () => {
-    listening.reload().then(
-      () => logEvent("info", "certificates were read again"),
-      (error) => logEvent("error", "certificates could not be read, the old ones stay", { error }),
-    );
-  });
+  const { reload } = listening;
+  if (reload) {
+    Deno.addSignalListener("SIGHUP", () => {
+      reload().then(
+        () => logEvent("info", "certificates were read again"),
+        (error) => logEvent("error", "certificates could not be read, the old ones stay", { error }),
+      );
+    });
+  }
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
       // The first one stops the server in order, a second one at once.
@@ -85,8 +89,23 @@ async function stop(closeListener: () => Promise<void>): Promise<void> {
   Deno.exit(0);
 }
 
+function reportDamage(key: string, error: unknown): void {
+  logEvent("error", "a stored value is damaged and was passed over", { key, error });
+}
+
 function announce(url: string, protocols: string): void {
   console.log(`listening on ${url} (${protocols})`);
+}
+
+/** What start-up needs; without it, one line says why, and the process ends. */
+async function orExit<T>(what: string, starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
+    console.error(`Cannot ${what}: ${error instanceof Error ? error.message : error}${cause}`);
+    Deno.exit(1);
+  }
 }
 
 function readConfigOrExit(): Config {

@@ -32,7 +32,9 @@ export async function startServer(dataDir: string | undefined): Promise<DemoServ
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", main.href],
     cwd: new URL("../", import.meta.url),
-    env: { SLUICE_LISTEN: "127.0.0.1:0", SLUICE_DATA: await absolute(data) },
+    // A server of the demo's own: settings of another one, such as where it keeps its data, are none of its business.
+    clearEnv: true,
+    env: { ...otherVariables(), SLUICE_LISTEN: "127.0.0.1:0", SLUICE_DATA: await absolute(data) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -102,4 +104,9 @@ function keepEnd(stream: ReadableStream<Uint8Array>): { text(): string; done: Pr
     }
   })();
   return { text: () => text, done };
+}
+
+/** The environment without Sluice's own variables. */
+function otherVariables(): Record<string, string> {
+  return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("SLUICE_")));
 }

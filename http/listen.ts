@@ -15,33 +15,48 @@ export interface ListenOptions {
 export interface Listening {
   /** Where, such as `https://127.0.0.1:8443`. */
   readonly url: string;
-  /** Reads the certificates again. Connections that are open keep theirs. Throws, and changes nothing, if they are bad. */
-  reload(): Promise<void>;
+  /**
+   * Under TLS, reads the certificates again; one call after the other. Connections that are open keep theirs. Throws, and
+   * changes nothing, if they are bad.
+   */
+  readonly reload: (() => Promise<void>) | undefined;
 }
 
 /** Opens the port and serves it. */
 export async function listen(front: Front, { hostname, port, tls }: ListenOptions): Promise<Listening> {
-  const open = async (at: number): Promise<Deno.Listener> => {
-    if (!tls) return Deno.listen({ hostname, port: at });
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  if (!tls) {
+    const listener = Deno.listen({ hostname, port });
+    void front.serve(listener, "http");
+    return { url: `http://${host}:${listener.addr.port}`, reload: undefined };
+  }
+
+  const open = async (at: number): Promise<Deno.TlsListener> => {
     const [cert, key] = await Promise.all([Deno.readTextFile(tls.cert), Deno.readTextFile(tls.key)]);
     return Deno.listenTls({ hostname, port: at, cert, key, alpnProtocols: ["h2", "http/1.1"], reusePort: true });
   };
-  const scheme = tls ? "https" : "http";
+  // With reusePort, a port that another server has would be shared with it; without, it is refused.
+  if (port !== 0) Deno.listen({ hostname, port }).close();
   let listener = await open(port);
-  let served = front.serve(listener, scheme);
-  const actual = (listener.addr as Deno.NetAddr).port;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  let served = front.serve(listener, "https");
+  const actual = listener.addr.port;
+
+  async function replace(): Promise<void> {
+    // Opened before the old one is closed: in between, connections would be refused.
+    const next = await open(actual);
+    const servedNext = front.serve(next, "https");
+    listener.close();
+    // The socket lives on until the accept that waits for it has ended, and the kernel still gives it connections.
+    await served;
+    [listener, served] = [next, servedNext];
+  }
+
+  let reloading: Promise<void> = Promise.resolve();
   return {
-    url: `${scheme}://${host}:${actual}`,
-    async reload() {
-      if (!tls) return;
-      // Opened before the old one is closed: in between, connections would be refused.
-      const next = await open(actual);
-      const servedNext = front.serve(next, scheme);
-      listener.close();
-      // The socket lives on until the accept that waits for it has ended, and the kernel still gives it connections.
-      await served;
-      [listener, served] = [next, servedNext];
+    url: `https://${host}:${actual}`,
+    reload() {
+      reloading = reloading.catch(() => {}).then(replace);
+      return reloading;
     },
   };
 }

@@ -41,12 +41,14 @@ export async function serveFile(
     "content-security-policy": "sandbox; default-src 'none'",
     "x-content-type-options": "nosniff",
   });
-  if (listsTag(request.header.get("if-none-match"), etag)) return { status: 304, header };
   const condition = request.header.get("if-match");
   if (condition !== null && !listsTag(condition, etag)) return plain(412, "precondition failed");
+  // Here a weak tag is as good as a strong one.
+  const known = request.header.get("if-none-match")?.replaceAll("W/", "") ?? null;
+  if (listsTag(known, etag)) return { status: 304, header };
 
   const ifRange = request.header.get("if-range");
-  const range = ifRange === null || ifRange === etag
+  const range = request.method === "GET" && (ifRange === null || ifRange === etag)
     ? parseRange(request.header.get("range"), file.size)
     : { start: 0, end: file.size };
   if (range === "unsatisfiable") {
@@ -73,10 +75,10 @@ export function parseRange(header: string | null, size: number): ByteRange | "un
   return start >= size ? "unsatisfiable" : { start, end };
 }
 
-/** Whether a list of entity tags names this one; weak comparison. */
+/** Whether a list of entity tags names this one. */
 function listsTag(header: string | null, etag: string): boolean {
   if (header === null) return false;
-  return header.trim() === "*" || header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+  return header.trim() === "*" || header.split(",").some((tag) => tag.trim() === etag);
 }
 
 /** Percent-encoded as RFC 8187, section 3.2, has it. */

@@ -32,8 +32,6 @@ export function createFetchHandler(handler: HttpHandler): (request: Request) => 
   };
 }
 
-const gone = () => new ConnectError("the caller is gone", Code.Canceled);
-
 /**
  * The body of a request, which may be left half read by a handler that has seen enough. On HTTP/1.1 the rest would then
  * block the connection, and closing it could take the answer with it; so the rest is read and dropped, within limits.
@@ -68,9 +66,7 @@ class RequestBody implements AsyncIterable<Uint8Array> {
       next: async () => {
         if (!this.#reader || this.#done) return { done: true, value: undefined };
         // Deno has several errors for a body that fails, BadResource among them; all mean the same.
-        const result = await this.#reader.read().catch(() => {
-          throw gone();
-        });
+        const result = await this.#reader.read();
         if (!result.done) {
           this.#received += result.value.length;
           return result;
@@ -98,7 +94,7 @@ class RequestBody implements AsyncIterable<Uint8Array> {
     for (let turn = 0; turn < CANCEL_TURNS && !this.#signal.aborted; turn++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    if (this.#signal.aborted) throw gone();
+    if (this.#signal.aborted) throw new ConnectError("the caller is gone", Code.Canceled);
   }
 
   /** The answer's body; before it, the rest of the request is drained if it has to be. */

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { FileUploadService } from "../services/file_upload.ts";
+import { brokenOff } from "./broken_off.ts";
 import { serveFile } from "./downloads.ts";
 import { logEvent } from "./log.ts";
 import { plain } from "./responses.ts";
@@ -26,6 +28,7 @@ export function createHttpHandler({ router, files, isReady }: HttpHandlerOptions
       const handler = router.get(path);
       if (handler) return await serveRpc(handler, request);
       if (path.startsWith("/files/")) return await serveFile(files, path.slice("/files/".length), request);
+      if (request.method !== "GET" && request.method !== "HEAD") return plain(404, "not found");
       if (path === "/healthz") return plain(200, "ok");
       if (path === "/readyz") return await isReady() ? plain(200, "ready") : plain(503, "not ready");
       return plain(404, "not found");
@@ -49,7 +52,27 @@ async function serveRpc(handler: UniversalHandler, request: UniversalServerReque
   }
   // connect-es refuses two-way streams on HTTP/1.1, for Node's sake. Here they work, if not at the same time; reflection
   // is one.
-  return await handler(request.httpVersion.startsWith("1.") ? { ...request, httpVersion: "" } : request);
+  const httpVersion = request.httpVersion.startsWith("1.") ? "" : request.httpVersion;
+  return await handler({ ...request, httpVersion, body: callersBody(request.body) });
+}
+
+const gone = () => new ConnectError("the caller is gone", Code.Canceled);
+
+/** A body that breaks off is the caller's doing, on every host: it went away, or does not keep to the protocol. */
+function callersBody(body: UniversalServerRequest["body"]): UniversalServerRequest["body"] {
+  if (typeof body !== "object" || body === null || !(Symbol.asyncIterator in body)) return body;
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = body[Symbol.asyncIterator]();
+      return {
+        next: () =>
+          iterator.next().catch((error) => {
+            throw brokenOff(error) ?? (error instanceof ConnectError ? error : gone());
+          }),
+        return: () => iterator.return?.() ?? Promise.resolve({ done: true, value: undefined }),
+      };
+    },
+  };
 }
 
 /** The path of an absolute URL, without its query. */

@@ -27,6 +27,7 @@ import type { QueryService as Query } from "../services/query.ts";
 import { ALIASES, aliasFiles } from "./aliases.ts";
 import { inBatches } from "./batches.ts";
 import { isEndCertain } from "./body_end.ts";
+import { brokenOff } from "./broken_off.ts";
 import { gzipCompression } from "./gzip.ts";
 import { createHealth } from "./health.ts";
 import { logEvent } from "./log.ts";
@@ -62,6 +63,8 @@ export function routerOptions(
     acceptCompression: [gzipCompression],
     // As for protobuf: what is no UTF-8 is refused, not stored as something else.
     jsonOptions: { textDecoder: new TextDecoder("utf-8", { fatal: true }) } as Partial<JsonReadOptions>,
+    // Nobody asks for them, and they would be held with the message.
+    binaryOptions: { readUnknownFields: false },
     readMaxBytes: MAX_MESSAGE_BYTES,
     maxTimeoutMs: MAX_DEADLINE_MS,
     shutdownSignal,
@@ -111,18 +114,19 @@ function call({ signal, values }: HandlerContext): Call {
   return { tenant: TENANT, signal, isEndCertain: values.get(isEndCertain) };
 }
 
-const chunkSize = (chunk: FileChunk) => chunk.data.length;
-const entrySize = (entry: LogEntry) => entry.message.length;
-/** Points are small: their number bounds a batch. */
-const pointSize = (_: DataPoint) => 0;
+/** About how many bytes a message holds. */
+const chunkSize = ({ data, fileName }: FileChunk) => data.length + fileName.length;
+const pointSize = ({ source, metrics, tags }: DataPoint) => source.length + mapSize(metrics) + mapSize(tags);
+const entrySize = ({ application, message, fields }: LogEntry) => application.length + message.length + mapSize(fields);
 
-/** Names of what a host throws where a call ended before its time or broke the protocol: no fault of ours. */
-const GONE: ReadonlySet<string> = new Set([
-  "AbortError",
-  "Http1RequestAborted",
-  "Http1RequestError",
-  "Http2RequestAborted",
-]);
+function mapSize(map: Readonly<Record<string, string | number>>): number {
+  let size = 0;
+  for (const key in map) {
+    const value = map[key];
+    size += key.length + (typeof value === "string" ? value.length : 8);
+  }
+  return size;
+}
 
 /** An error that is not ours is "internal error" to the caller; the log has all of it. */
 const codedErrors: Interceptor = (next) => async (request) => {
@@ -148,7 +152,8 @@ function coded(error: unknown, url: string): ConnectError {
   // What was wrong with a store is for the operator; the caller gets the code and the text.
   if (known && error.code !== Code.Internal && error.cause === undefined) return error;
   if (known && error.code === Code.Canceled) return error;
-  if (error instanceof Error && GONE.has(error.name)) return new ConnectError("the caller is gone", Code.Canceled);
+  const broken = brokenOff(error);
+  if (broken) return broken;
   logEvent(known && error.code !== Code.Internal ? "warn" : "error", "a call failed", {
     method: new URL(url).pathname,
     error,

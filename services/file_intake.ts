@@ -13,7 +13,7 @@ import { MAX_CONTENT_TYPE_BYTES, SNIFF_BYTES } from "../limits.ts";
 import type { FileInfo, FileStore, FileWriter } from "../store/types.ts";
 import { contentFault } from "./file_content.ts";
 import { checkFileName, contentTypeOf } from "./file_name.ts";
-import { fitsUtf8 } from "./text.ts";
+import { fitsUtf8, quoted } from "./text.ts";
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
 const MEDIA_TYPE =
@@ -144,9 +144,7 @@ export class FileIntake {
     if (chunk.fileName !== "" && chunk.fileName !== this.#name) {
       throw invalidArgument(
         "file_name",
-        `must not change within a stream: it was ${JSON.stringify(this.#name)} and is ${
-          JSON.stringify(chunk.fileName)
-        }`,
+        `must not change within a stream: it was ${quoted(this.#name ?? "")} and is ${quoted(chunk.fileName)}`,
       );
     }
     if (chunk.totalSize !== 0n && Number(chunk.totalSize) !== this.#totalSize) {

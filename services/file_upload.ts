@@ -22,6 +22,7 @@ import type { ByteRange, FileInfo, FileStore } from "../store/types.ts";
 import type { Call } from "./call.ts";
 import { FileIntake } from "./file_intake.ts";
 import { pageSize } from "./paging.ts";
+import { quoted } from "./text.ts";
 
 export interface FileUploadOptions {
   readonly files: FileStore;
@@ -40,7 +41,7 @@ export function createFileUploadService(options: FileUploadOptions) {
 
   async function find(fileId: string, call: Call): Promise<FileInfo> {
     const file = FILE_ID.test(fileId) ? await files.get(call.tenant, fileId) : undefined;
-    if (!file) throw notFound(`There is no file ${JSON.stringify(fileId)}`);
+    if (!file) throw notFound(`There is no file ${quoted(fileId)}`);
     return file;
   }
 

@@ -9,7 +9,7 @@ import { sortTags } from "../store/format/series.ts";
 import { LEVELS, type LogRecord } from "../store/types.ts";
 import { parseLevel } from "./log_level.ts";
 import { type Fault, invalid } from "./tally.ts";
-import { fitsUtf8, utf8Length } from "./text.ts";
+import { fitsUtf8, quoted, utf8Length } from "./text.ts";
 import { type TimeBounds, timestampFault } from "./time_bounds.ts";
 
 /** The record of an entry, or why it is refused. */
@@ -21,7 +21,7 @@ export function toLogRecord(entry: LogEntry, bounds: TimeBounds): { record: LogR
   if (fault) return { fault };
   const level = parseLevel(entry.level);
   if (level === undefined) {
-    const shown = JSON.stringify(entry.level.slice(0, 40));
+    const shown = quoted(entry.level);
     return {
       fault: invalid("level", `must be one of ${LEVELS.join(", ")}, or as usually written: current value is ${shown}`),
     };

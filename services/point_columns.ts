@@ -4,7 +4,14 @@
  * @module
  */
 import type { DataPoint } from "../gen/sluice/v1/data_collection_pb.ts";
-import { MAX_METRICS, MAX_NAME_BYTES, MAX_SERIES_BYTES, MAX_TAG_VALUE_BYTES, MAX_TAGS } from "../limits.ts";
+import {
+  MAX_METRICS,
+  MAX_NAME_BYTES,
+  MAX_QUOTED_CHARACTERS,
+  MAX_SERIES_BYTES,
+  MAX_TAG_VALUE_BYTES,
+  MAX_TAGS,
+} from "../limits.ts";
 import { seriesKey, sortTags } from "../store/format/series.ts";
 import type { PointBatch, Series } from "../store/types.ts";
 import { type Fault, invalid } from "./tally.ts";
@@ -146,5 +153,5 @@ function seriesBytes({ source, metrics, tags }: DataPoint): number {
 
 /** A field's name for a rejection: what is too long must not be repeated whole. */
 function shortened(field: string): string {
-  return field.length > 80 ? `${field.slice(0, 80)}…` : field;
+  return field.length > MAX_QUOTED_CHARACTERS ? `${field.slice(0, MAX_QUOTED_CHARACTERS).toWellFormed()}…` : field;
 }

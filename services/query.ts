@@ -31,6 +31,7 @@ import {
 import type { Call } from "./call.ts";
 import { parseLevel } from "./log_level.ts";
 import { pageSize } from "./paging.ts";
+import { quoted } from "./text.ts";
 
 export interface QueryOptions {
   readonly points: PointStore;
@@ -117,7 +118,10 @@ export function createQueryService({ points, logs, clock }: QueryOptions) {
     ): Promise<MessageInitShape<typeof SearchLogsResponseSchema>> {
       const minLevel = request.minLevel === "" ? 0 : parseLevel(request.minLevel);
       if (minLevel === undefined) {
-        throw invalidArgument("min_level", `must be one of ${LEVELS.join(", ")}: current value is ${request.minLevel}`);
+        throw invalidArgument(
+          "min_level",
+          `must be one of ${LEVELS.join(", ")}: current value is ${quoted(request.minLevel)}`,
+        );
       }
       const fields = Object.entries(request.fields);
       if (request.words.length + fields.length > MAX_SEARCH_TERMS) {
@@ -128,7 +132,7 @@ export function createQueryService({ points, logs, clock }: QueryOptions) {
         if (!/^[\p{L}\p{M}\p{N}_]+$/u.test(word)) {
           throw invalidArgument(
             "words",
-            `must be runs of letters, digits and underscores: ${JSON.stringify(word)} is none`,
+            `must be runs of letters, digits and underscores: ${quoted(word)} is none`,
           );
         }
       }

@@ -3,8 +3,8 @@
  *
  * @module
  */
-
-const encoder = new TextEncoder();
+import { Buffer } from "node:buffer";
+import { MAX_QUOTED_CHARACTERS } from "../limits.ts";
 
 /** Whether `text` has at most `limit` bytes in UTF-8. Encodes only what is near the limit. */
 export function fitsUtf8(text: string, limit: number): boolean {
@@ -15,5 +15,11 @@ export function fitsUtf8(text: string, limit: number): boolean {
 
 /** Bytes of `text` in UTF-8. */
 export function utf8Length(text: string): number {
-  return encoder.encode(text).length;
+  return Buffer.byteLength(text);
+}
+
+/** Text of a caller's as an error shows it: quoted, and not at any length. */
+export function quoted(text: string): string {
+  const shown = text.slice(0, MAX_QUOTED_CHARACTERS).toWellFormed();
+  return JSON.stringify(shown.length < text.length ? `${shown}…` : shown);
 }

@@ -10,30 +10,33 @@ import { unavailable } from "../errors.ts";
 import { FREE_SPACE_AGE_MS, MIB } from "../limits.ts";
 
 export interface FreeSpace {
-  /** Resolves if there is room; UNAVAILABLE, with RetryInfo, if the disk is at its floor. */
-  ensure(): Promise<void>;
+  /**
+   * Resolves if there is room for `bytes` more, which are taken for written from then on. UNAVAILABLE, with RetryInfo, if
+   * a disk is at its floor.
+   */
+  ensure(bytes?: number): Promise<void>;
 }
 
-/** Watches the disk that `directory` is on; the figure is at most a second old. */
-export function createDiskSpace(directory: string, floor: number, clock: Clock): FreeSpace {
+/** Watches the disks that `directories` are on. The figures are at most a second old, less what was written since. */
+export function createDiskSpace(directories: readonly string[], floor: number, clock: Clock): FreeSpace {
   let free = Infinity;
   let readAt = -Infinity;
   return {
-    async ensure() {
+    async ensure(bytes = 0) {
       if (Math.abs(clock.now() - readAt) >= FREE_SPACE_AGE_MS) {
-        const stats = await statfs(directory).catch((error) => {
+        const stats = await Promise.all(directories.map((directory) => statfs(directory))).catch((error) => {
           throw unavailable("Cannot tell how much disk space is free", error);
         });
-        free = stats.bavail * stats.bsize;
+        free = Math.min(...stats.map(({ bavail, bsize }) => bavail * bsize));
         readAt = clock.now();
       }
-      if (free < floor) {
+      if (free - bytes < floor) {
         throw unavailable(
-          `Cannot store anything: ${Math.floor(free / MIB)} MiB of disk are free, and the floor is ${
-            Math.floor(floor / MIB)
-          } MiB`,
+          `Cannot store anything: ${Math.floor(free / MIB)} MiB of disk are free, ` +
+            `and the floor is ${Math.floor(floor / MIB)} MiB`,
         );
       }
+      free -= bytes;
     },
   };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import type { Clock } from "../clock.ts";
 import { createFileBlobStore } from "./blob/file.ts";
 import { createKvBlobStore } from "./blob/kv.ts";
@@ -49,13 +50,17 @@ export interface Stores {
   close(): void;
 }
 
-/** Opens the stores, making what is missing. Throws if they cannot be opened or a newer Sluice has written them. */
-export async function openStores(config: StoresConfig, clock: Clock): Promise<Stores> {
+/** Opens the stores, making what is missing; `onDamage` is told of values that cannot be read. Throws if they cannot be opened or a newer Sluice has written them. */
+export async function openStores(
+  config: StoresConfig,
+  clock: Clock,
+  onDamage?: (key: string, error: unknown) => void,
+): Promise<Stores> {
   const { retention, maxSeries, uploadExpiry } = config;
-  const onDisk = isOnDisk(config);
-  if (onDisk) await Deno.mkdir(config.data, { recursive: true });
+  const directories = directoriesOf(config);
+  for (const directory of directories) await Deno.mkdir(directory, { recursive: true });
   const db = await Deno.openKv(config.kv);
-  const kv = new KvClient(db, clock);
+  const kv = new KvClient(db, clock, onDamage);
   try {
     await openSchema(kv);
   } catch (error) {
@@ -63,8 +68,8 @@ export async function openStores(config: StoresConfig, clock: Clock): Promise<St
     throw error;
   }
   const committer = new Committer(kv);
-  const space = onDisk ? createDiskSpace(config.data, config.minFreeBytes, clock) : unlimitedSpace;
-  const blobs = await openBlobs(config, kv, clock);
+  const space = directories.length > 0 ? createDiskSpace(directories, config.minFreeBytes, clock) : unlimitedSpace;
+  const blobs = openBlobs(config, kv, clock);
   return {
     files: createFileStore({ kv, committer, blobs, space, clock, uploadExpiry }),
     points: createPointStore({ kv, committer, space, clock, retention, maxSeries }),
@@ -82,16 +87,15 @@ export async function openStores(config: StoresConfig, clock: Clock): Promise<St
   };
 }
 
-async function openBlobs(config: StoresConfig, kv: KvClient, clock: Clock): Promise<BlobStore> {
-  const { blobs } = config;
+function openBlobs({ blobs }: StoresConfig, kv: KvClient, clock: Clock): BlobStore {
   if (blobs.kind === "kv") return createKvBlobStore(kv);
-  if (blobs.kind === "memory") return createMemoryBlobStore(clock);
-  await Deno.mkdir(blobs.path, { recursive: true });
-  return createFileBlobStore(blobs.path);
+  return blobs.kind === "memory" ? createMemoryBlobStore(clock) : createFileBlobStore(blobs.path);
 }
 
-/** Whether anything is kept on a disk of ours. */
-function isOnDisk({ kv, blobs }: StoresConfig): boolean {
-  const kvOnDisk = kv !== undefined && kv !== ":memory:" && !/^https?:/.test(kv);
-  return kvOnDisk || blobs.kind === "file";
+/** The directories of ours that anything is kept in. */
+function directoriesOf({ kv, blobs }: StoresConfig): string[] {
+  const directories: string[] = [];
+  if (kv !== undefined && kv !== ":memory:" && !/^https?:/.test(kv)) directories.push(dirname(kv));
+  if (blobs.kind === "file") directories.push(blobs.path);
+  return directories;
 }

@@ -85,14 +85,14 @@ Deno.test("readConfig() refuses an address beyond loopback unless anyone may do 
 Deno.test("readConfig() reads numbers, blobs, extensions and rules", () => {
   const config = readConfig({
     SLUICE_DATA: "/var/sluice",
-    SLUICE_RETENTION_DAYS: "0.5",
+    SLUICE_RETENTION_DAYS: "14",
     SLUICE_UPLOAD_EXPIRY_SECONDS: "90",
     SLUICE_MIN_FREE_BYTES: "0",
     SLUICE_BLOBS: "file:/mnt/blobs",
     SLUICE_ALLOWED_EXTENSIONS: ".TXT, .tar.gz",
     SLUICE_LOG_RULES: '[{"action":"drop","level":"debug"}]',
   });
-  assertEquals([config.retention, config.uploadExpiry, config.minFreeBytes], [DAY / 2, 90 * SECOND, 0]);
+  assertEquals([config.retention, config.uploadExpiry, config.minFreeBytes], [14 * DAY, 90 * SECOND, 0]);
   assertEquals([config.kv, config.blobs], ["/var/sluice/kv.sqlite", { kind: "file", path: "/mnt/blobs" }]);
   assertEquals(config.allowedExtensions, [".txt", ".tar.gz"]);
   assertEquals(config.logRules[0].level, 1);

@@ -28,8 +28,13 @@ export function createFileBlobStore(directory: string): BlobStore {
           if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
           throw new ConnectError(`piece ${blobId}.${epoch} exists`, Code.AlreadyExists);
         }
-        await syncDirectory(folder(blobId));
-        await syncDirectory(directory);
+        try {
+          await syncDirectory(folder(blobId));
+          await syncDirectory(directory);
+        } catch (error) {
+          file.close();
+          throw error;
+        }
         return pieceWriter(file);
       });
     },

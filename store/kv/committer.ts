@@ -93,7 +93,12 @@ export class Committer {
         group.flatMap((w) => w.operation.mutations),
       );
     } catch (error) {
-      for (const waiting of group) await this.#settle(waiting, error);
+      // One of them may be what KV does not take; the others are not to suffer for it.
+      if (error instanceof TypeError && group.length > 1) return await this.#runEach(group);
+      // Nobody is to wait in line for a store that does not answer.
+      const behind = error instanceof ConnectError ? this.#queue.splice(0) : [];
+      for (const waiting of behind) waiting.reject(error);
+      await Promise.all(group.map((waiting) => this.#settle(waiting, error)));
       return;
     }
     if (versionstamp !== undefined) {
@@ -101,9 +106,14 @@ export class Committer {
     } else if (group.length === 1) {
       await this.#settle(group[0], new ConflictError("a check did not hold"));
     } else {
-      // One of them lost; alone, each gets its own verdict.
-      for (const waiting of group) await this.#run([waiting]);
+      // One of them lost.
+      await this.#runEach(group);
     }
+  }
+
+  /** Alone, each gets its own verdict. */
+  async #runEach(group: readonly Waiting[]): Promise<void> {
+    for (const waiting of group) await this.#run([waiting]);
   }
 
   /** Ends an operation whose outcome `error` leaves open, by looking for its proof. */

@@ -63,6 +63,8 @@ class KvFileWriter implements FileWriter {
   /** Values of 1,000 of them that are committed. */
   #committedBlockValues = 0;
   #lastCommit: number;
+  /** Whether the commit that makes the file visible has been tried. */
+  #finishing = false;
 
   constructor(private readonly o: FileWriterOptions, private readonly tenant: string, private readonly id: string) {
     this.#lastCommit = o.clock.now();
@@ -90,6 +92,11 @@ class KvFileWriter implements FileWriter {
       rest = rest.subarray(part.length);
       if (this.#blockLength === BLOCK_BYTES) await this.#endBlock();
     }
+    // However slowly it comes, an upload that moves does not stand still.
+    if (this.#isDue) {
+      await this.#writing;
+      if (this.#isDue) await this.#commitProgress(this.#openPiece());
+    }
   }
 
   async finish(file: { name: string; contentType: string; chunkCount: number; sha256?: string }): Promise<FileInfo> {
@@ -104,6 +111,7 @@ class KvFileWriter implements FileWriter {
     const { length, mutations } = await piece.sync();
     await piece.seal();
     this.#piece = undefined;
+    this.#finishing = true;
     const createdAt = this.o.clock.now();
     const record = encodeRecord(FileRecordSchema, FORMAT.file, 0, {
       fileName: file.name,
@@ -139,7 +147,9 @@ class KvFileWriter implements FileWriter {
     await this.#piece?.seal();
     this.#piece = undefined;
     if (this.#versionstamp === null) return;
-    // The claim first: while it stands, a commit of ours that KV has not answered may still make the file visible.
+    // Bytes that nothing can make visible any more go at once: on a full disk, KV could not even give up their claim.
+    if (!this.#finishing) await this.o.blobs.remove(this.id, EPOCH).catch(() => {});
+    // Else the claim goes first: while it stands, a commit that KV has not answered may still make the file visible.
     const released = await this.o.kv.atomic(
       [{ key: blobKey(this.id), versionstamp: this.#versionstamp }],
       [
@@ -148,6 +158,11 @@ class KvFileWriter implements FileWriter {
       ],
     );
     if (released !== undefined) await this.o.blobs.remove(this.id, EPOCH);
+  }
+
+  /** Whether progress has to be committed; a clock that was set back must not put that off. */
+  get #isDue(): boolean {
+    return Math.abs(this.o.clock.now() - this.#lastCommit) >= UPLOAD_COMMIT_MS;
   }
 
   #openPiece(): PieceWriter {
@@ -179,12 +194,11 @@ class KvFileWriter implements FileWriter {
     const [digest] = await Promise.all([crypto.subtle.digest("SHA-256", block), this.#append(piece, block)]);
     this.#digests.push(new Uint8Array(digest));
     const waiting = Math.floor(this.#digests.length / BLOCKS_PER_VALUE) - this.#committedBlockValues;
-    const due = this.o.clock.now() - this.#lastCommit >= UPLOAD_COMMIT_MS;
-    if (due || waiting >= MAX_WAITING_BLOCK_VALUES) await this.#commitProgress(piece);
+    if (this.#isDue || waiting >= MAX_WAITING_BLOCK_VALUES) await this.#commitProgress(piece);
   }
 
   async #append(piece: PieceWriter, block: Uint8Array): Promise<void> {
-    await this.o.space.ensure();
+    await this.o.space.ensure(block.length);
     let rest = block;
     while (rest.length > 0) {
       if (piece.room === 0) await this.#commitProgress(piece);

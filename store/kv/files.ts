@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { dataLoss, notFound } from "../../errors.ts";
 import { FileRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
 import type { FileRecord } from "../../gen/sluice/store/v1/records_pb.ts";
@@ -25,6 +25,39 @@ export function createFileStore(options: FileWriterOptions): FileStore {
     return record && { record, versionstamp: entry.versionstamp };
   }
 
+  async function* readVerified(
+    tenant: string,
+    id: string,
+    range: ByteRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const found = await getRecord(tenant, id);
+    if (!found) throw noFile(id);
+    const { record } = found;
+    const pieces = record.pieces.map(({ epoch, length }) => ({ epoch, length: Number(length) }));
+    // Whole blocks, for only those can be verified.
+    const start = Math.floor(range.start / BLOCK_BYTES) * BLOCK_BYTES;
+    const end = Math.min(Math.ceil(range.end / BLOCK_BYTES) * BLOCK_BYTES, Number(record.size));
+    let at = start;
+    let digests: Uint8Array | undefined;
+    for await (const block of blocks(blobs.read(id, pieces, { start, end }))) {
+      signal.throwIfAborted();
+      const index = at / BLOCK_BYTES;
+      const place = index % BLOCKS_PER_VALUE;
+      if (!digests || place === 0) {
+        const entry = await kv.get(blocksKey(id, Math.floor(index / BLOCKS_PER_VALUE)));
+        digests = openValue(FORMAT.blocks, clock.now(), entry.value);
+      }
+      const expected = digests?.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES);
+      const actual = new Uint8Array(await crypto.subtle.digest("SHA-256", block));
+      if (expected?.length !== DIGEST_BYTES || actual.some((byte, i) => byte !== expected[i])) {
+        throw dataLoss(`Block ${index} of file ${id} is damaged: its SHA-256 is not the one it was stored with`);
+      }
+      yield block.subarray(Math.max(range.start - at, 0), Math.min(range.end - at, block.length));
+      at += block.length;
+    }
+  }
+
   return {
     writer: (tenant) => createFileWriter(options, tenant),
 
@@ -38,9 +71,12 @@ export function createFileStore(options: FileWriterOptions): FileStore {
       const selector = before === undefined ? { prefix } : { prefix, end: fileKey(tenant, before) };
       const files: FileInfo[] = [];
       for await (const page of kv.pages(selector, { reverse: true })) {
-        for (const { key, value } of page) {
-          const record = decodeRecord(FileRecordSchema, FORMAT.file, clock.now(), value);
-          if (record) files.push(fileInfo(key[2] as string, record));
+        for (const entry of page) {
+          const record = kv.decodeOrSkip(
+            entry,
+            () => decodeRecord(FileRecordSchema, FORMAT.file, clock.now(), entry.value),
+          );
+          if (record) files.push(fileInfo(entry.key[2] as string, record));
           if (files.length === limit) return files;
         }
       }
@@ -48,30 +84,14 @@ export function createFileStore(options: FileWriterOptions): FileStore {
     },
 
     async *read(tenant: string, id: string, range: ByteRange, signal: AbortSignal) {
-      const found = await getRecord(tenant, id);
-      if (!found) throw noFile(id);
-      const { record } = found;
-      const pieces = record.pieces.map(({ epoch, length }) => ({ epoch, length: Number(length) }));
-      // Whole blocks, for only those can be verified.
-      const start = Math.floor(range.start / BLOCK_BYTES) * BLOCK_BYTES;
-      const end = Math.min(Math.ceil(range.end / BLOCK_BYTES) * BLOCK_BYTES, Number(record.size));
-      let at = start;
-      let digests: Uint8Array | undefined;
-      for await (const block of blocks(blobs.read(id, pieces, { start, end }))) {
-        signal.throwIfAborted();
-        const index = at / BLOCK_BYTES;
-        const place = index % BLOCKS_PER_VALUE;
-        if (!digests || place === 0) {
-          const entry = await kv.get(blocksKey(id, Math.floor(index / BLOCKS_PER_VALUE)));
-          digests = openValue(FORMAT.blocks, clock.now(), entry.value);
+      try {
+        yield* readVerified(tenant, id, range, signal);
+      } catch (error) {
+        // Bytes that are missing because somebody has deleted the file meanwhile are no damage.
+        if (error instanceof ConnectError && error.code === Code.DataLoss && !await getRecord(tenant, id)) {
+          throw noFile(id);
         }
-        const expected = digests?.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES);
-        const actual = new Uint8Array(await crypto.subtle.digest("SHA-256", block));
-        if (expected?.length !== DIGEST_BYTES || actual.some((byte, i) => byte !== expected[i])) {
-          throw dataLoss(`Block ${index} of file ${id} is damaged: its SHA-256 is not the one it was stored with`);
-        }
-        yield block.subarray(Math.max(range.start - at, 0), Math.min(range.end - at, block.length));
-        at += block.length;
+        throw error;
       }
     },
 

@@ -28,7 +28,7 @@ export interface GroupingOptions<C extends Contribution> {
 }
 
 export class Grouping<C extends Contribution> {
-  #queue: { contribution: C; addedAt: number }[] = [];
+  #queue: C[] = [];
   #items = 0;
   #bytes = 0;
   #busy = false;
@@ -40,7 +40,7 @@ export class Grouping<C extends Contribution> {
   constructor(private readonly options: GroupingOptions<C>) {}
 
   add(contribution: C): void {
-    this.#queue.push({ contribution, addedAt: this.options.clock.now() });
+    this.#queue.push(contribution);
     this.#items += contribution.items;
     this.#bytes += contribution.bytes;
     this.#run();
@@ -67,17 +67,15 @@ export class Grouping<C extends Contribution> {
 
   #due(): boolean {
     if (this.#queue.length === 0) return false;
-    return this.#urgent > 0 || this.#items >= FLUSH_ITEMS || this.#bytes >= GROUP_BYTES ||
-      this.options.clock.now() - this.#queue[0].addedAt >= FLUSH_MS;
+    return this.#urgent > 0 || this.#items >= FLUSH_ITEMS || this.#bytes >= GROUP_BYTES;
   }
 
-  /** A timer for the oldest contribution. */
+  /** A timer for the oldest contribution; not the hour, which an operator may set back. */
   #arm(): void {
     if (this.#cancelTimer || this.#queue.length === 0) return;
-    const wait = this.#queue[0].addedAt + FLUSH_MS - this.options.clock.now();
-    this.#cancelTimer = this.options.clock.setTimer(Math.max(wait, 0), () => {
+    this.#cancelTimer = this.options.clock.setTimer(FLUSH_MS, () => {
       this.#cancelTimer = undefined;
-      this.#run();
+      this.urge();
     });
   }
 
@@ -88,27 +86,37 @@ export class Grouping<C extends Contribution> {
     // What other calls add in this turn of the event loop joins the group.
     await Promise.resolve();
     while (this.#due()) {
-      const group = this.#take();
-      let failure: { error: unknown } | undefined;
-      try {
-        await this.options.commit(group);
-      } catch (error) {
-        failure = { error };
-      }
-      for (const contribution of group) {
-        this.#bytes -= contribution.bytes;
-        contribution.settle(failure?.error);
-      }
+      await this.#commit(this.#take());
       for (const resolve of this.#waitingForRoom.splice(0)) resolve();
     }
     this.#busy = false;
     this.#arm();
   }
 
+  async #commit(group: readonly C[]): Promise<void> {
+    let failure: { error: unknown } | undefined;
+    try {
+      await this.options.commit(group);
+    } catch (error) {
+      // KV does not take it, as too large say. The others of the group are not to suffer for one.
+      if (error instanceof TypeError && group.length > 1) {
+        const half = group.length >> 1;
+        await this.#commit(group.slice(0, half));
+        await this.#commit(group.slice(half));
+        return;
+      }
+      failure = { error };
+    }
+    for (const contribution of group) {
+      this.#bytes -= contribution.bytes;
+      contribution.settle(failure?.error);
+    }
+  }
+
   /** The longest run of waiting contributions that one commit takes; at least one. */
   #take(): C[] {
     let bytes = 0, hours = 0, newSeries = 0, count = 0;
-    for (const { contribution } of this.#queue) {
+    for (const contribution of this.#queue) {
       bytes += contribution.bytes;
       hours += contribution.hours;
       newSeries += contribution.newSeries;
@@ -116,7 +124,7 @@ export class Grouping<C extends Contribution> {
       count++;
     }
     this.#urgent = Math.max(this.#urgent - count, 0);
-    const group = this.#queue.splice(0, count).map(({ contribution }) => contribution);
+    const group = this.#queue.splice(0, count);
     for (const { items } of group) this.#items -= items;
     return group;
   }

@@ -13,7 +13,7 @@ import { HOUR, HOUSEKEEPING_STEP_MS, KV_MAX_CHECKS } from "../../limits.ts";
 import { decodeValue, FORMAT } from "../format/value.ts";
 import type { BlobStore, Mutation } from "../types.ts";
 import { blobKey, blobsPrefix, blocksPrefix, type HourKind, seriesPrefix } from "./keys.ts";
-import type { KvClient } from "./kv.ts";
+import type { Entry, KvClient } from "./kv.ts";
 import { decodeRecord } from "./records.ts";
 
 export interface HousekeepingOptions {
@@ -84,7 +84,7 @@ async function removeSeries(options: HousekeepingOptions, signal: AbortSignal): 
   for await (const tenant of tenantsOf(kv, "series")) {
     const pace = createPace(clock, signal);
     for await (const page of kv.pages({ prefix: seriesPrefix(tenant) }, { batch: KV_MAX_CHECKS })) {
-      const expired = page.filter(({ value }) => isExpired(value, clock.now()));
+      const expired = page.filter((entry) => isExpired(kv, entry, clock.now()));
       // Checked, for a series that came back meanwhile has been written again.
       if (expired.length > 0 && await kv.atomic(expired, expired.map(deletion)) !== undefined) {
         removed += expired.length;
@@ -102,7 +102,7 @@ async function removeUploads(options: HousekeepingOptions, signal: AbortSignal):
   const pace = createPace(clock, signal);
   for await (const page of kv.pages({ prefix: blobsPrefix })) {
     for (const claim of page) {
-      if (!isExpired(claim.value, clock.now())) continue;
+      if (!isExpired(kv, claim, clock.now())) continue;
       if (await kv.atomic([claim], [deletion(claim)]) === undefined) continue;
       const blobId = claim.key[1] as string;
       const record = decodeRecord(BlobRecordSchema, FORMAT.blob, 0, claim.value);
@@ -137,8 +137,9 @@ async function removePieces(options: HousekeepingOptions, signal: AbortSignal): 
 
 const deletion = ({ key }: { key: Deno.KvKey }): Mutation => ({ type: "delete", key });
 
-function isExpired(value: Uint8Array, now: number): boolean {
-  const { expires } = decodeValue(value);
+/** What is damaged is kept for somebody to look at. */
+function isExpired(kv: KvClient, entry: Entry, now: number): boolean {
+  const expires = kv.decodeOrSkip(entry, () => decodeValue(entry.value).expires) ?? 0;
   return expires !== 0 && expires <= now;
 }
 

@@ -1,12 +1,14 @@
 /**
  * Deno KV with a deadline on every call. A remote KV waits without end for a dead server and a local one for a locked
- * file; here each becomes UNAVAILABLE, and `healthy` turns false until a call succeeds again.
+ * file; here each becomes UNAVAILABLE.
  *
  * @module
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
 import { unavailable } from "../../errors.ts";
 import { KV_LIST_BATCH, KV_LOCK_RETRY_MS, KV_TIMEOUT_MS } from "../../limits.ts";
+import { DamagedError } from "../format/value.ts";
 import type { Mutation } from "../types.ts";
 import { schemaKey } from "./keys.ts";
 
@@ -24,15 +26,29 @@ export interface Check {
 }
 
 export class KvClient {
-  #healthy = true;
   /** Whether the last commit that ended was answered. */
   #commits = true;
 
-  constructor(readonly kv: Kv, readonly clock: Clock) {}
+  constructor(
+    readonly kv: Kv,
+    readonly clock: Clock,
+    /** Told of values that could not be read. */
+    private readonly onDamage: (key: string, error: unknown) => void = () => {},
+  ) {}
 
-  /** Whether the last call that ended was answered. */
-  get healthy(): boolean {
-    return this.#healthy;
+  /**
+   * Decodes one of many values. What is damaged is reported and passed over: it must not take what stands beside it out of
+   * reach. Asked for by itself, it is DATA_LOSS.
+   */
+  decodeOrSkip<T>({ key }: { readonly key: Deno.KvKey }, decode: () => T): T | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      const damaged = error instanceof DamagedError || (error instanceof ConnectError && error.code === Code.DataLoss);
+      if (!damaged) throw error;
+      this.onDamage(key.map((part) => part instanceof Uint8Array ? part.toHex() : String(part)).join("/"), error);
+      return undefined;
+    }
   }
 
   /** Resolves if KV answers reads and, where a commit has failed, a commit: of nothing, for none may come by itself. */
@@ -106,12 +122,9 @@ export class KvClient {
       );
     });
     try {
-      const result = await Promise.race([fn(ended.signal), timeout]);
-      this.#healthy = true;
-      return result;
+      return await Promise.race([fn(ended.signal), timeout]);
     } catch (error) {
       if (isRefusal(error)) throw error;
-      this.#healthy = false;
       if (what === "commit") this.#commits = false;
       throw unavailable(`Cannot ${what}: the key-value store failed`, error);
     } finally {

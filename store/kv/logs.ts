@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { ulid } from "ulid";
 import type { Clock } from "../../clock.ts";
 import { FLUSH_ITEMS, GROUP_BYTES, GROUP_HOURS, HOUR } from "../../limits.ts";
@@ -86,13 +87,13 @@ function* cutRuns(records: readonly LogRecord[]) {
 
 /** About how many bytes an entry takes. */
 function recordBytes({ application, message, fields }: LogRecord): number {
-  let bytes = ENTRY_BYTES + application.length + message.length;
-  for (const [key, value] of fields) bytes += key.length + value.length;
+  let bytes = ENTRY_BYTES + Buffer.byteLength(application) + Buffer.byteLength(message);
+  for (const [key, value] of fields) bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   return bytes;
 }
 
 async function commitLogs(options: LogStoreOptions, group: readonly LogRun[]): Promise<void> {
-  await options.space.ensure();
+  await options.space.ensure(group.reduce((sum, { bytes }) => sum + bytes, 0));
   const mutations: Mutation[] = [];
   for (const [tenant, hours] of collect(group)) {
     for (const [hour, records] of hours) {

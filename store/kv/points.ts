@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { ulid } from "ulid";
 import type { Clock } from "../../clock.ts";
 import { GROUP_BYTES, GROUP_HOURS, GROUP_NEW_SERIES, HOUR } from "../../limits.ts";
@@ -82,26 +83,27 @@ function createPointWriter(
 function* cutRuns(batch: PointBatch, isNew: (series: Series) => boolean) {
   const { series, timestamps, ends, seriesOf } = batch;
   const fresh = series.map(isNew);
-  const size = series.map((s) => s.key.length * SERIES_COPIES);
-  /** The run in which a series was last counted. */
+  const size = series.map((s) => Buffer.byteLength(s.key) * SERIES_COPIES);
+  /** The run and hour for which a series was last counted: each hour's segment has a dictionary of its own. */
   const countedIn = new Int32Array(series.length).fill(-1);
+  const countedFor = new Float64Array(series.length);
   const hoursSeen = new Set<number>();
   let run = 0, first = 0, bytes = 0, newSeries = 0;
 
   for (let i = 0; i < ends.length; i++) {
     const from = i === 0 ? 0 : ends[i - 1];
+    const hour = Math.floor(timestamps[i] / HOUR);
     const measure = () => {
       let b = (ends[i] - from) * SAMPLE_BYTES, n = 0;
       for (let j = from; j < ends[i]; j++) {
         const s = seriesOf[j];
-        if (countedIn[s] === run) continue;
+        if (countedIn[s] === run && countedFor[s] === hour) continue;
         b += size[s];
         if (fresh[s]) n++;
       }
       return { b, n };
     };
     let point = measure();
-    const hour = Math.floor(timestamps[i] / HOUR);
     const full = bytes + point.b > GROUP_BYTES || newSeries + point.n > GROUP_NEW_SERIES ||
       (hoursSeen.size === GROUP_HOURS && !hoursSeen.has(hour));
     if (full && i > first) {
@@ -112,7 +114,10 @@ function* cutRuns(batch: PointBatch, isNew: (series: Series) => boolean) {
       hoursSeen.clear();
       point = measure();
     }
-    for (let j = from; j < ends[i]; j++) countedIn[seriesOf[j]] = run;
+    for (let j = from; j < ends[i]; j++) {
+      countedIn[seriesOf[j]] = run;
+      countedFor[seriesOf[j]] = hour;
+    }
     bytes += point.b;
     newSeries += point.n;
     hoursSeen.add(hour);
@@ -141,7 +146,7 @@ class HourColumns {
 }
 
 async function commitPoints(options: PointStoreOptions, index: SeriesIndex, group: readonly PointRun[]): Promise<void> {
-  await options.space.ensure();
+  await options.space.ensure(group.reduce((sum, { bytes }) => sum + bytes, 0));
   const mutations: Mutation[] = [];
   const registered: (() => void)[] = [];
   for (const [tenant, hours] of collect(group)) {

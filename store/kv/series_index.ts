@@ -13,7 +13,7 @@ import { makeSeries, seriesId } from "../format/series.ts";
 import { decodeValue, FORMAT } from "../format/value.ts";
 import type { Mutation, Series, SeriesFilter } from "../types.ts";
 import { seriesKvKey, seriesPrefix } from "./keys.ts";
-import type { KvClient } from "./kv.ts";
+import type { Entry, KvClient } from "./kv.ts";
 import { decodeRecord, encodeRecord } from "./records.ts";
 
 /** When the entry of each known series expires, by its key; for one that no commit has written yet, minus the time at which
@@ -88,12 +88,12 @@ export class SeriesIndex {
     let last = "";
     for await (const page of this.o.kv.pages(start ? { prefix, start } : { prefix })) {
       signal.throwIfAborted();
-      for (const { key, value } of page) {
-        const series = this.#decode(value);
+      for (const entry of page) {
+        const series = this.#decode(entry);
         if (!series || !matches(series, filter)) continue;
         if (found.length === limit) return { series: found, next: last };
         found.push(series);
-        last = (key[2] as Uint8Array).toHex();
+        last = (entry.key[2] as Uint8Array).toHex();
       }
     }
     return { series: found, next: undefined };
@@ -127,16 +127,20 @@ export class SeriesIndex {
   async #read(tenant: string): Promise<Known> {
     const known: Known = new Map();
     for await (const page of this.o.kv.pages({ prefix: seriesPrefix(tenant) })) {
-      for (const { value } of page) {
-        const series = this.#decode(value);
-        if (series) known.set(series.key, decodeValue(value).expires);
+      for (const entry of page) {
+        const series = this.#decode(entry);
+        if (series) known.set(series.key, decodeValue(entry.value).expires);
       }
     }
     return known;
   }
 
-  #decode(value: Uint8Array): Series | undefined {
-    const record = decodeRecord(SeriesRecordSchema, FORMAT.series, this.o.clock.now(), value);
+  #decode(entry: Entry): Series | undefined {
+    const now = this.o.clock.now();
+    const record = this.o.kv.decodeOrSkip(
+      entry,
+      () => decodeRecord(SeriesRecordSchema, FORMAT.series, now, entry.value),
+    );
     return record &&
       makeSeries(record.source, record.metric, record.tags.map(({ key, value }) => [key, value] as const));
   }

@@ -167,3 +167,30 @@ Deno.test("FileStore.read() gives out no byte of a damaged block", async () => {
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("FileWriter: an upload that moves does not expire, however slowly it comes", async () => {
+  using stores = await openTestStores();
+  const writer = await stores.files.writer("t");
+  for (let i = 0; i < 5; i++) {
+    await writer.append(content(100));
+    stores.clock.advance(DAY / 2);
+    assertEquals((await stores.keepHouse()).uploads, 0);
+  }
+  assertEquals((await writer.finish(FILE)).size, 500);
+});
+
+Deno.test("FileStore.list() and keepHouse() pass over damaged values, and report them", async () => {
+  using stores = await openTestStores();
+  const kept = await store(stores, content(10));
+  const damaged = await store(stores, content(11));
+  for (const key of [["file", "t", damaged.id], ["blob", damaged.id]]) {
+    const value = (await stores.db.get<Uint8Array>(key)).value ?? new Uint8Array(0);
+    value[value.length - 1] ^= 1;
+    await stores.db.set(key, value);
+  }
+  assertEquals((await stores.files.list("t", 10, undefined)).map((file) => file.id), [kept.id]);
+  const error = await assertRejects(() => stores.files.get("t", damaged.id), ConnectError);
+  assertEquals(error.code, Code.DataLoss);
+  await stores.keepHouse();
+  assertEquals(stores.damaged, [`file/t/${damaged.id}`, `blob/${damaged.id}`]);
+});

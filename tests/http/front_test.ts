@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { createFront, type Front } from "../../http/front.ts";
 import { listen } from "../../http/listen.ts";
 import type { HttpHandler } from "../../http1/mod.ts";
@@ -28,7 +28,7 @@ const handler: HttpHandler = async (request) => {
 
 async function withFront(
   tls: { cert: string; key: string } | undefined,
-  fn: (url: string, front: Front, reload: () => Promise<void>) => Promise<void>,
+  fn: (url: string, front: Front, reload: (() => Promise<void>) | undefined) => Promise<void>,
   clock = systemClock,
 ): Promise<void> {
   const front = createFront(handler, { clock, onError: (error) => console.error(error) });
@@ -83,7 +83,9 @@ Deno.test("listen(): new certificates are served from reload() on, and no connec
       const get = async (client: Deno.HttpClient) => (await fetch(url, { client })).json();
       assertEquals((await get(a)).bytes, 0);
       await install("b");
-      await reload();
+      assert(reload);
+      // Several at once do not get in each other's way.
+      await Promise.all([reload(), reload(), reload()]);
       assertEquals((await get(b)).bytes, 0);
       // Its connection was made with the old one, and lives.
       assertEquals((await get(a)).bytes, 0);
@@ -118,5 +120,13 @@ Deno.test("front: bytes that are no HTTP are refused", async () => {
     const buffer = new Uint8Array(1000);
     const n = await conn.read(buffer);
     assertMatch(new TextDecoder().decode(buffer.subarray(0, n ?? 0)), /^HTTP\/1\.1 400 /);
+  });
+});
+
+Deno.test("listen(): a port that is taken is refused, under TLS too", async () => {
+  const tls = { cert: `${TLS}/a.pem`, key: `${TLS}/a.key` };
+  await withFront(tls, async (url, front) => {
+    const port = Number(new URL(url).port);
+    await assertRejects(() => listen(front, { hostname: "127.0.0.1", port, tls }), Deno.errors.AddrInUse);
   });
 });

@@ -38,7 +38,7 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const DEPLOY_SHAPE = Deno.env.get("SLUICE_TEST_SHAPE") === "deploy";
 const DEPLOY_ENV = { DENO_DEPLOYMENT_ID: "test", SLUICE_KV: ":memory:" };
 
-/** As `deno task start` has them. */
+/** As `deno task dev` has them. */
 const V8_FLAGS = Deno.readTextFileSync(join(ROOT, "deno.json")).match(/--v8-flags=[^ "]*/)?.slice(0, 1) ?? [];
 
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {

@@ -27,7 +27,8 @@ export async function openTestStores(options: TestStoresOptions = {}) {
   const db = await Deno.openKv(":memory:");
   const clock = new FakeClock();
   // Timers of KV's deadlines run on real time: the fake one stands still while KV works.
-  const kv = new KvClient(options.wrap?.(db) ?? db, clock);
+  const damaged: string[] = [];
+  const kv = new KvClient(options.wrap?.(db) ?? db, clock, (key) => damaged.push(key));
   const committer = new Committer(kv);
   const space = options.space ?? unlimitedSpace;
   const blobs = options.blobs?.(kv) ?? createMemoryBlobStore(clock);
@@ -39,6 +40,8 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     clock,
     committer,
     blobs,
+    /** Keys of values that could not be read. */
+    damaged,
     ...settings,
     files: createFileStore(common),
     points: createPointStore(common),

@@ -122,12 +122,17 @@ Deno.test("KvClient: a call without an answer is UNAVAILABLE after KV_TIMEOUT_MS
   release();
 });
 
-Deno.test("KvClient.healthy is false from a failure until a success", async () => {
-  let broken = true;
-  using t = await open((commit) => broken ? Promise.reject(new Error("locked")) : commit());
-  await assertRejects(() => t.client.atomic([], []));
-  assertEquals(t.client.healthy, false);
-  broken = false;
-  await t.client.atomic([], []);
-  assertEquals(t.client.healthy, true);
+Deno.test("Committer.commit(): nobody waits in line for a KV that does not answer", async () => {
+  const never = new Promise<never>(() => {});
+  using t = await open(() => never);
+  t.client.kv.get = () => never;
+  const outcomes = Promise.all(
+    Array.from({ length: 25 }, (_, i) => t.committer.commit(set(`k${i}`, "v")).catch((error) => error.code)),
+  );
+  // One deadline for the commit, one for its proofs.
+  for (let i = 0; i < 2; i++) {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve));
+    t.clock.advance(KV_TIMEOUT_MS);
+  }
+  assertEquals(await outcomes, Array(25).fill(Code.Unavailable));
 });

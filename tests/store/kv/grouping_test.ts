@@ -123,3 +123,22 @@ Deno.test("Pending.settled() waits for all and throws the first failure", async 
   b(new Error("second"));
   await assertRejects(() => settled, Error, "first");
 });
+
+Deno.test("Grouping parts a group that KV does not take, so that one contribution fails alone", async () => {
+  const tried: number[][] = [];
+  const grouping = new Grouping<Contribution>({
+    clock: new FakeClock(),
+    commit(group) {
+      tried.push(group.map(({ bytes }) => bytes));
+      return group.some(({ bytes }) => bytes === 13) ? Promise.reject(new TypeError("too large")) : Promise.resolve();
+    },
+  });
+  const settled = new Map<number, unknown>();
+  for (const bytes of [11, 12, 13, 14]) {
+    grouping.add({ items: 1, bytes, hours: 1, newSeries: 0, settle: (error) => settled.set(bytes, error) });
+  }
+  grouping.urge();
+  while (settled.size < 4) await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(tried, [[11, 12, 13, 14], [11, 12], [13, 14], [13], [14]]);
+  assertEquals([...settled].filter(([, error]) => error !== undefined).map(([bytes]) => bytes), [13]);
+});

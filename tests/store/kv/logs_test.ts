@@ -115,3 +115,15 @@ Deno.test("LogStore: what one tenant wrote is not another's", async () => {
   const asked = { minLevel: 0, from: 0, to, words: [], fields: [], newestFirst: true, limit: 10 };
   assertEquals((await stores.logs.search("u", asked, NEVER)).hits, []);
 });
+
+Deno.test("LogStore: a commit of text that does not compress, in a script of three bytes a character, fits KV", async () => {
+  using stores = await openTestStores();
+  const random = () => String.fromCharCode(0x4e00 + Math.floor(Math.random() * 20_000));
+  const records = Array.from(
+    { length: 120 },
+    (_, i) => record(stores.clock.now() - i * HOUR, Array.from({ length: 10_900 }, random).join("")),
+  );
+  await write(stores, records);
+  const { hits } = await search(stores, { limit: 200 });
+  assertEquals(hits.map((hit) => hit.message), records.map((r) => r.message));
+});

@@ -181,3 +181,24 @@ Deno.test("PointWriter.flush() rejects if the commit failed, and the store goes 
   assertEquals(series.map((s) => s.buckets[0].sum), [2]);
   assertEquals((await stores.points.series("t", { tags: [] }, 10, undefined, NEVER)).series, [cpu]);
 });
+
+Deno.test("PointStore: a commit of many long series fits KV, in any script and over many hours", async () => {
+  using stores = await openTestStores({ maxSeries: 10_000 });
+  const now = stores.clock.now();
+  const random = (first: number, count: number, length: number) =>
+    Array.from({ length }, () => String.fromCharCode(first + Math.floor(Math.random() * count))).join("");
+  const wide = Array.from(
+    { length: 400 },
+    () => makeSeries("h", "wide", { a: random(0x4e00, 20_000, 330), b: random(0x4e00, 20_000, 330) }),
+  );
+  await write(stores, wide.map((s) => [s, now, 1]));
+  const long = Array.from(
+    { length: 20 },
+    () => makeSeries("h", "long", { a: random(97, 26, 950), b: random(97, 26, 950) }),
+  );
+  await write(stores, Array.from({ length: 1000 }, (_, i) => [long[i % 20], now - Math.floor(i / 20) * HOUR, 1]));
+  for (const [metric, count] of [["wide", 400], ["long", 1000]] as const) {
+    const { series } = await stores.points.query("t", { ...all, metric, to: now + 1 }, NEVER);
+    assertEquals(series.reduce((sum, { buckets }) => sum + buckets[0].count, 0), count);
+  }
+});
