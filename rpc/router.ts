@@ -49,6 +49,10 @@ export interface Services {
   readonly query: Query;
 }
 
+/** Bytes of memory that an empty message takes, and an entry of one of its maps. */
+const MESSAGE_BYTES = 200;
+const MAP_ENTRY_BYTES = 80;
+
 /** Whose data a call is about. There is one tenant until callers have names. */
 export const TENANT = "default";
 
@@ -114,16 +118,18 @@ function call({ signal, values }: HandlerContext): Call {
   return { tenant: TENANT, signal, isEndCertain: values.get(isEndCertain) };
 }
 
-/** About how many bytes a message holds. */
-const chunkSize = ({ data, fileName }: FileChunk) => data.length + fileName.length;
-const pointSize = ({ source, metrics, tags }: DataPoint) => source.length + mapSize(metrics) + mapSize(tags);
-const entrySize = ({ application, message, fields }: LogEntry) => application.length + message.length + mapSize(fields);
+/** About how many bytes of memory a decoded message takes: the objects of a small one take more than its text. */
+const chunkSize = ({ data, fileName }: FileChunk) => MESSAGE_BYTES + data.length + fileName.length;
+const pointSize = ({ source, metrics, tags }: DataPoint) =>
+  MESSAGE_BYTES + source.length + mapSize(metrics) + mapSize(tags);
+const entrySize = ({ application, message, fields }: LogEntry) =>
+  MESSAGE_BYTES + application.length + message.length + mapSize(fields);
 
 function mapSize(map: Readonly<Record<string, string | number>>): number {
   let size = 0;
   for (const key in map) {
     const value = map[key];
-    size += key.length + (typeof value === "string" ? value.length : 8);
+    size += MAP_ENTRY_BYTES + key.length + (typeof value === "string" ? value.length : 0);
   }
   return size;
 }
