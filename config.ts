@@ -30,6 +30,8 @@ export interface Config extends StoresConfig {
   readonly allowedExtensions: readonly string[];
   /** PEM files; undefined for no TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** How old a connection may become before its client is asked for a new one, ms; Infinity for any age. */
+  readonly maxConnectionAge: number;
   /** Time between two rounds of housekeeping, ms. */
   readonly housekeeping: number;
   readonly logRules: readonly LogRule[];
@@ -91,6 +93,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     maxSeries: number("SLUICE_MAX_SERIES", MAX_SERIES, 1, 10_000_000),
     uploadExpiry: number("SLUICE_UPLOAD_EXPIRY_SECONDS", UPLOAD_EXPIRY_MS / SECOND, 1, 365 * DAY / SECOND) * SECOND,
     tls: SLUICE_TLS_CERT && SLUICE_TLS_KEY ? { cert: SLUICE_TLS_CERT, key: SLUICE_TLS_KEY } : undefined,
+    maxConnectionAge: number("SLUICE_MAX_CONNECTION_AGE_SECONDS", 0, 0, 365 * DAY / SECOND) * SECOND || Infinity,
     housekeeping: number("SLUICE_HOUSEKEEPING_SECONDS", HOUSEKEEPING_SECONDS, 1, DAY / SECOND) * SECOND,
     minFreeBytes: number("SLUICE_MIN_FREE_BYTES", MIN_FREE_BYTES, 0, Number.MAX_SAFE_INTEGER),
     logRules: attempt("SLUICE_LOG_RULES", parseLogRules, []),

@@ -50,9 +50,10 @@ function serveOnDeploy(): void {
 }
 
 async function serveOnOnePort(): Promise<void> {
-  const { address, tls } = config;
+  const { address, tls, maxConnectionAge } = config;
   const front = createFront(handler, {
     clock,
+    maxConnectionAge,
     onError: (error) => logEvent("error", "a request failed", { error }),
   });
   const listening = await orExit("listen", listen(front, { ...address, tls }));

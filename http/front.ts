@@ -14,6 +14,8 @@ const PREFACE_BEGINNING = PREFACE.subarray(0, 4);
 
 export interface FrontOptions {
   readonly clock: Clock;
+  /** How old a connection of HTTP/2 may become before its client is asked for a new one, ms: so that load spreads. */
+  readonly maxConnectionAge?: number;
   /** What a handler, or the body of its answer, did wrong. */
   onError(error: unknown): void;
 }
@@ -28,11 +30,15 @@ export interface Front {
 }
 
 export function createFront(handler: HttpHandler, options: FrontOptions): Front {
-  const { clock, onError } = options;
+  const { clock, maxConnectionAge = Infinity, onError } = options;
   // One budget: what all clients together may have in memory, whichever protocol they speak.
   const budget = createMemoryBudget(MEMORY_BUDGET_BYTES);
   const limits = { bodyPeriodMs: QUIET_BODY_MS };
-  const http2 = createHttp2Server(handler, { budget, onError, limits: { ...limits, maxConnections: MAX_CONNECTIONS } });
+  const http2 = createHttp2Server(handler, {
+    budget,
+    onError,
+    limits: { ...limits, maxConnections: MAX_CONNECTIONS, maxAgeMs: maxConnectionAge },
+  });
   const http1 = new Set<Http1Connection>();
   /** Connections of which it is not known yet what they speak. */
   const opening = new Set<Deno.Conn>();
