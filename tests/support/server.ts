@@ -38,15 +38,11 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const DEPLOY_SHAPE = Deno.env.get("SLUICE_TEST_SHAPE") === "deploy";
 const DEPLOY_ENV = { DENO_DEPLOYMENT_ID: "test", SLUICE_KV: ":memory:" };
 
-/** As `deno task dev` has them. */
-const V8_FLAGS = Deno.readTextFileSync(join(ROOT, "deno.json")).match(/--v8-flags=[^ "]*/)?.slice(0, 1) ?? [];
-
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const dir = options.dir ?? await Deno.makeTempDir({ prefix: "sluice-test-" });
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      ...V8_FLAGS,
       "--cached-only",
       "--no-prompt",
       ...options.permissions ?? (DEPLOY_SHAPE ? ["--allow-net", "--allow-env"] : ["-A"]),
