@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
+import { createContextValues } from "@connectrpc/connect";
 import { universalServerResponseToFetch } from "@connectrpc/connect/protocol";
 import { setImmediate } from "node:timers";
 import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../limits.ts";
 import { isEndCertain } from "./body_end.ts";
+import { callerGone } from "./broken_off.ts";
 import type { HttpHandler } from "./http_handler.ts";
 
 /** Turns of the event loop to wait for Deno to say that a client cancelled: 1 or 2 were seen. */
@@ -65,7 +66,6 @@ class RequestBody implements AsyncIterable<Uint8Array> {
     return {
       next: async () => {
         if (!this.#reader || this.#done) return { done: true, value: undefined };
-        // Deno has several errors for a body that fails, BadResource among them; all mean the same.
         const result = await this.#reader.read();
         if (!result.done) {
           this.#received += result.value.length;
@@ -94,7 +94,7 @@ class RequestBody implements AsyncIterable<Uint8Array> {
     for (let turn = 0; turn < CANCEL_TURNS && !this.#signal.aborted; turn++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    if (this.#signal.aborted) throw new ConnectError("the caller is gone", Code.Canceled);
+    if (this.#signal.aborted) throw callerGone();
   }
 
   /** The answer's body; before it, the rest of the request is drained if it has to be. */

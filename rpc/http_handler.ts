@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { FileUploadService } from "../services/file_upload.ts";
-import { brokenOff } from "./broken_off.ts";
+import { brokenOff, callerGone } from "./broken_off.ts";
 import { serveFile } from "./downloads.ts";
 import { logEvent } from "./log.ts";
 import { plain } from "./responses.ts";
@@ -56,8 +56,6 @@ async function serveRpc(handler: UniversalHandler, request: UniversalServerReque
   return await handler({ ...request, httpVersion, body: callersBody(request.body) });
 }
 
-const gone = () => new ConnectError("the caller is gone", Code.Canceled);
-
 /** A body that breaks off is the caller's doing, on every host: it went away, or does not keep to the protocol. */
 function callersBody(body: UniversalServerRequest["body"]): UniversalServerRequest["body"] {
   if (typeof body !== "object" || body === null || !(Symbol.asyncIterator in body)) return body;
@@ -67,7 +65,7 @@ function callersBody(body: UniversalServerRequest["body"]): UniversalServerReque
       return {
         next: () =>
           iterator.next().catch((error) => {
-            throw brokenOff(error) ?? (error instanceof ConnectError ? error : gone());
+            throw brokenOff(error) ?? (error instanceof ConnectError ? error : callerGone());
           }),
         return: () => iterator.return?.() ?? Promise.resolve({ done: true, value: undefined }),
       };

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { extensionOf } from "./file_name.ts";
 
 /** Beginnings of formats (signatures as in their specifications), by extension. */
 const SIGNATURES: ReadonlyMap<string, readonly (readonly number[])[]> = new Map(Object.entries({
@@ -33,7 +34,7 @@ const TEXT = new Set(["csv", "json", "log", "md", "txt", "xml"]);
 /** What contradicts the extension in the first bytes of a file, or undefined. `head` is all there is, or SNIFF_BYTES. */
 export function contentFault(name: string, head: Uint8Array): string | undefined {
   if (head.length === 0) return undefined;
-  const extension = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
+  const extension = extensionOf(name);
   const signatures = SIGNATURES.get(extension);
   if (signatures) {
     return signatures.some((s) => startsWith(head, s)) ? undefined : `does not begin as a .${extension} file does`;

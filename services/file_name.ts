@@ -55,8 +55,13 @@ const CONTENT_TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
   zip: "application/zip",
 }));
 
+/** The last extension of a name, in lower case and without its dot. */
+export function extensionOf(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1).toLowerCase();
+}
+
 /** The media type that an extension stands for. */
 export function contentTypeOf(name: string): string {
-  const extension = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
+  const extension = extensionOf(name);
   return CONTENT_TYPES.get(extension) ?? "application/octet-stream";
 }

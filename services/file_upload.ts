@@ -4,6 +4,7 @@
  * @module
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
 import { invalidArgument, notFound, outOfRange } from "../errors.ts";
 import type {
   DeleteFileRequest,
@@ -41,7 +42,7 @@ export function createFileUploadService(options: FileUploadOptions) {
 
   async function find(fileId: string, call: Call): Promise<FileInfo> {
     const file = FILE_ID.test(fileId) ? await files.get(call.tenant, fileId) : undefined;
-    if (!file) throw notFound(`There is no file ${quoted(fileId)}`);
+    if (!file) throw noFile(fileId);
     return file;
   }
 
@@ -127,7 +128,7 @@ export function createFileUploadService(options: FileUploadOptions) {
 
     async deleteFile(request: DeleteFileRequest, call: Call): Promise<Record<string, never>> {
       const { id } = await find(request.fileId, call);
-      if (!await files.remove(call.tenant, id)) throw notFound(`There is no file ${JSON.stringify(id)}`);
+      if (!await files.remove(call.tenant, id)) throw noFile(id);
       return {};
     },
 
@@ -137,6 +138,10 @@ export function createFileUploadService(options: FileUploadOptions) {
       return { file, read: (range: ByteRange) => files.read(call.tenant, file.id, range, call.signal) };
     },
   };
+}
+
+function noFile(id: string): ConnectError {
+  return notFound(`There is no file ${quoted(id)}`);
 }
 
 function fileInfo(file: FileInfo): MessageInitShape<typeof FileInfoSchema> {

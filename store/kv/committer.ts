@@ -61,6 +61,13 @@ export class Committer {
     });
   }
 
+  /** Commits values under keys that nobody else uses; the first is the proof. Throws what `commit` throws. */
+  async commitNew(mutations: readonly Mutation[]): Promise<void> {
+    const [proof] = mutations;
+    if (proof?.type !== "set") return;
+    await this.commit({ checks: [{ key: proof.key, versionstamp: null }], mutations, proof });
+  }
+
   async #pump(): Promise<void> {
     this.#busy = true;
     // What else is committed in this turn of the event loop joins the first group.

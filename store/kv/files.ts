@@ -113,7 +113,7 @@ export function createFileStore(options: FileWriterOptions): FileStore {
 }
 
 /** NOT_FOUND for a file. */
-export function noFile(id: string): ConnectError {
+function noFile(id: string): ConnectError {
   return notFound(`There is no file ${JSON.stringify(id)}`);
 }
 

@@ -13,7 +13,7 @@ import type { Mutation } from "../types.ts";
 import { schemaKey } from "./keys.ts";
 
 /** The part of Deno.Kv that the stores use. */
-export type Kv = Pick<Deno.Kv, "get" | "getMany" | "list" | "atomic">;
+export type Kv = Pick<Deno.Kv, "get" | "list" | "atomic">;
 
 export type Entry = Deno.KvEntry<Uint8Array>;
 export type MaybeEntry = Deno.KvEntryMaybe<Uint8Array>;
@@ -59,10 +59,6 @@ export class KvClient {
 
   get(key: Deno.KvKey): Promise<MaybeEntry> {
     return this.#call("read", () => this.kv.get<Uint8Array>(key));
-  }
-
-  getMany(keys: readonly Deno.KvKey[]): Promise<MaybeEntry[]> {
-    return this.#call("read", () => this.kv.getMany<Uint8Array[]>(keys));
   }
 
   /** One atomic operation. Returns its versionstamp, or undefined if a check failed. */

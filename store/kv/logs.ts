@@ -116,9 +116,7 @@ async function commitLogs(options: LogStoreOptions, group: readonly LogRun[]): P
       }
     }
   }
-  const [proof] = mutations;
-  if (proof?.type !== "set") return;
-  await options.committer.commit({ checks: [{ key: proof.key, versionstamp: null }], mutations, proof });
+  await options.committer.commitNew(mutations);
 }
 
 /** The entries of a group by tenant and hour. */

@@ -167,9 +167,7 @@ async function commitPoints(options: PointStoreOptions, index: SeriesIndex, grou
     mutations.push(...registration.mutations);
     registered.push(registration.committed);
   }
-  const [proof] = mutations;
-  if (proof?.type !== "set") return;
-  await options.committer.commit({ checks: [{ key: proof.key, versionstamp: null }], mutations, proof });
+  await options.committer.commitNew(mutations);
   for (const committed of registered) committed();
 }
 
