@@ -6,6 +6,7 @@
  * @module
  */
 import { EnvelopeBatch } from "./envelope.ts";
+import type { FieldWriter } from "./writer.ts";
 
 /** How long an encoded item waits for more, ms, when the producer is slow. */
 const FLUSH_MS = 100;
@@ -17,10 +18,23 @@ const FLUSH_MS = 100;
  */
 const TURN_MS = 10;
 
+/** Resolves when the event loop has turned: by a message, for a timer takes 2 ms at the least. */
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      port2.close();
+      resolve();
+    };
+    port2.postMessage(0);
+  });
+}
+
 /** What a {@linkcode BatchedBody} does with its items. */
 export interface BatchedBodyOptions<T> {
-  /** The message of an item; `index` counts from 0. */
-  encode(item: T, index: number): Uint8Array;
+  /** Writes the message of an item; `index` counts from 0. */
+  write(writer: FieldWriter, item: T, index: number): void;
   /** Called when a body chunk is handed over, with the number of items so far. */
   onBatch?(items: number): void;
 }
@@ -45,8 +59,13 @@ export class BatchedBody<T> {
   #sent = false;
   /** The transport or the caller wants no more of it, or it failed. */
   #stopped = false;
-  /** An item that was asked for and had not come when a pull handed over what there was. */
-  #awaited: Promise<IteratorResult<T>> | undefined;
+  /** Ends the pull that waits for a slow producer, if one does. */
+  #flush: (() => void) | undefined;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
+  /** An item has been asked for, and whoever asked goes on when it comes. */
+  #taking = false;
+  /** What a slow producer threw, until a pull finds it. */
+  #thrown: { error: unknown } | undefined;
 
   constructor(items: Iterable<T> | AsyncIterable<T>, options: BatchedBodyOptions<T>) {
     this.#options = options;
@@ -86,13 +105,14 @@ export class BatchedBody<T> {
 
   async #pull(fill: () => void | Promise<void>): Promise<void> {
     if (performance.now() > this.#turnEnd) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await eventLoopTurn();
       this.#turnEnd = performance.now() + TURN_MS;
     }
     if (this.#stopped) return;
     try {
       await fill();
       if (this.#stopped) return;
+      if (this.#thrown !== undefined) throw this.#thrown.error;
       if (!this.#batch.empty) {
         this.#controller.enqueue(this.#batch.take());
         this.#options.onBatch?.(this.#items);
@@ -120,30 +140,43 @@ export class BatchedBody<T> {
     }
   }
 
-  async #fillSlowly(iterator: AsyncIterator<T>): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let late: Promise<"flush"> | undefined;
+  /** Resolves when there is enough for a chunk, or no more to come, or after FLUSH_MS with what there is. */
+  #fillSlowly(iterator: AsyncIterator<T>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#flush = () => {
+        clearTimeout(this.#flushTimer);
+        this.#flushTimer = this.#flush = undefined;
+        resolve();
+      };
+      this.#flushIfDue();
+      if (!this.#taking) this.#takeSlowly(iterator);
+    });
+  }
+
+  /**
+   * Takes items for as long as a pull waits for them. There is one promise for an item, the producer's own; one timer
+   * serves all that go into a chunk. An item that comes after its pull has ended waits in the batch for the next.
+   */
+  async #takeSlowly(iterator: AsyncIterator<T>): Promise<void> {
+    this.#taking = true;
     try {
-      while (!this.#batch.full && !this.#producerDone) {
-        const next = this.#awaited ?? iterator.next();
-        this.#awaited = undefined;
-        if (this.#batch.empty) {
-          this.#take(await next);
-          continue;
-        }
-        late ??= new Promise((resolve) => timer = setTimeout(() => resolve("flush"), FLUSH_MS));
-        const result = await Promise.race([next, late]);
-        if (result === "flush") {
-          this.#awaited = next;
-          // It is looked at in the next pull; if there is none any more, nobody wants to know how it ended.
-          next.catch(() => {});
-          return;
-        }
+      while (this.#flush !== undefined) {
+        const result = await iterator.next();
+        if (this.#stopped) return;
         this.#take(result);
+        this.#flushIfDue();
       }
-    } finally {
-      clearTimeout(timer);
+    } catch (error) {
+      this.#thrown = { error };
+      this.#flushIfDue();
     }
+    this.#taking = false;
+  }
+
+  #flushIfDue(): void {
+    if (this.#flush === undefined) return;
+    if (this.#batch.full || this.#producerDone || this.#thrown !== undefined) this.#flush();
+    else if (!this.#batch.empty) this.#flushTimer ??= setTimeout(() => this.#flush?.(), FLUSH_MS);
   }
 
   #take(result: IteratorResult<T>): void {
@@ -151,7 +184,9 @@ export class BatchedBody<T> {
       this.#producerDone = true;
       return;
     }
-    this.#batch.add(this.#options.encode(result.value, this.#items));
+    this.#batch.begin();
+    this.#options.write(this.#batch, result.value, this.#items);
+    this.#batch.end();
     this.#items++;
   }
 
@@ -159,6 +194,7 @@ export class BatchedBody<T> {
   #release(): void {
     if (this.#producerDone) return;
     this.#producerDone = true;
+    this.#flush?.();
     try {
       const returned: unknown = this.#iterator.return?.();
       if (returned instanceof Promise) returned.catch(() => {});

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { create, fromBinary, toBinary } from "npm:@bufbuild/protobuf@2";
+export { fromBinary } from "npm:@bufbuild/protobuf@2";
 export type { DescMessage, DescMethodClientStreaming, MessageInitShape, MessageShape } from "npm:@bufbuild/protobuf@2";
 export { Code, ConnectError, createClient } from "npm:@connectrpc/connect@2.2.0";
 export type { Client, Interceptor } from "npm:@connectrpc/connect@2.2.0";

@@ -5,6 +5,7 @@
  * @module
  */
 import { Code, ConnectError } from "./deps.ts";
+import { FieldWriter } from "./writer.ts";
 
 /** Bytes of flags and length before each message. */
 const HEADER_BYTES = 5;
@@ -15,59 +16,85 @@ const HEADER_BYTES = 5;
  */
 export const BATCH_BYTES = 64 * 1024;
 
-/** Room beyond that, so that the message that crosses the line seldom makes the buffer grow. */
-const SLACK_BYTES = 4 * 1024;
-
 /**
  * Bytes of one envelope in an answer. Receipts are small; a larger claim comes from something that is no Sluice server,
  * and must not fill memory.
  */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
+/** From so many bytes on, data is a body chunk of its own: that costs less than copying it does. */
+const ATTACHED_BYTES = 16 * 1024;
+
 /** Writes envelopes one after the other, and hands them over in chunks that need not end where a message does. */
-export class EnvelopeBatch {
-  #buffer = new Uint8Array(0);
-  /** What lies from #start to #end has been added and not been taken. */
-  #start = 0;
-  #end = 0;
+export class EnvelopeBatch extends FieldWriter {
+  /** Bytes of whole envelopes that have not been taken. */
+  #size = 0;
+  /** What goes before `start`: data that was not copied, and what was written before it. */
+  #attached: Uint8Array<ArrayBuffer>[] = [];
+  #attachedBytes = 0;
+  /** The message's header, if data has been attached since. */
+  #header: Uint8Array | undefined;
 
   /** Whether there is enough for a body chunk. */
   get full(): boolean {
-    return this.#end - this.#start >= BATCH_BYTES;
+    return this.#size >= BATCH_BYTES;
   }
 
   get empty(): boolean {
-    return this.#end === this.#start;
+    return this.#size === 0;
   }
 
-  /** Adds one message. */
-  add(message: Uint8Array): void {
-    this.#reserve(HEADER_BYTES + message.length);
-    const buffer = this.#buffer;
-    const at = this.#end;
-    buffer[at] = 0;
-    buffer[at + 1] = message.length >>> 24;
-    buffer[at + 2] = message.length >>> 16;
-    buffer[at + 3] = message.length >>> 8;
-    buffer[at + 4] = message.length;
-    buffer.set(message, at + HEADER_BYTES);
-    this.#end = at + HEADER_BYTES + message.length;
+  /** Begins a message; its fields follow. */
+  begin(): void {
+    this.reserve(HEADER_BYTES);
+    this.at += HEADER_BYTES;
   }
 
-  /** The next chunk, of at most {@linkcode BATCH_BYTES}. Its bytes are not written to again. */
+  override data(tag: number, value: Uint8Array<ArrayBuffer>): void {
+    if (value.length < ATTACHED_BYTES) return super.data(tag, value);
+    this.dataHead(tag, value.length);
+    const before = this.bytes.subarray(this.start, this.at);
+    this.#header ??= before.subarray(this.#size - this.#attachedBytes);
+    this.#attached.push(before, value);
+    this.#attachedBytes += before.length + value.length;
+    this.start = this.at;
+  }
+
+  /** Ends the message. */
+  end(): void {
+    const size = this.#attachedBytes + this.at - this.start;
+    const length = size - this.#size - HEADER_BYTES;
+    const header = this.#header ?? this.bytes;
+    const at = this.#header === undefined ? this.start + this.#size - this.#attachedBytes : 0;
+    header[at] = 0;
+    header[at + 1] = length >>> 24;
+    header[at + 2] = length >>> 16;
+    header[at + 3] = length >>> 8;
+    header[at + 4] = length;
+    this.#header = undefined;
+    this.#size = size;
+  }
+
+  /** The next chunk of whole messages, of at most {@linkcode BATCH_BYTES}. Its bytes are not written to again. */
   take(): Uint8Array<ArrayBuffer> {
-    const from = this.#start;
-    this.#start = Math.min(from + BATCH_BYTES, this.#end);
-    return this.#buffer.subarray(from, this.#start);
+    const chunk = this.#attached.length > 0 ? this.#takeAttached() : this.#takeWritten();
+    this.#size -= chunk.length;
+    return chunk;
   }
 
-  #reserve(bytes: number): void {
-    if (this.#end + bytes <= this.#buffer.length) return;
-    const rest = this.#buffer.subarray(this.#start, this.#end);
-    this.#buffer = new Uint8Array(Math.max(rest.length + bytes, BATCH_BYTES + SLACK_BYTES));
-    this.#buffer.set(rest);
-    this.#start = 0;
-    this.#end = rest.length;
+  #takeAttached(): Uint8Array<ArrayBuffer> {
+    const [piece] = this.#attached;
+    const chunk = piece.subarray(0, BATCH_BYTES);
+    if (chunk.length === piece.length) this.#attached.shift();
+    else this.#attached[0] = piece.subarray(chunk.length);
+    this.#attachedBytes -= chunk.length;
+    return chunk;
+  }
+
+  #takeWritten(): Uint8Array<ArrayBuffer> {
+    const chunk = this.bytes.subarray(this.start, Math.min(this.start + BATCH_BYTES, this.at));
+    this.start += chunk.length;
+    return chunk;
   }
 }
 

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { type DataPoint, DataPointSchema, type LogEntry, LogEntrySchema } from "../gen/sluice/v1/data_collection_pb.ts";
-import { toBinary } from "./deps.ts";
+import type { FieldWriter } from "./writer.ts";
 
 /** A moment: milliseconds since the epoch (a fraction is dropped), or a date. */
 export type Timestamp = bigint | number | Date;
@@ -29,57 +28,65 @@ export interface LogInit {
   fields?: Record<string, string>;
 }
 
-/** Encodes a point. @throws {TypeError} if it does not have the shape; what its values are, the server judges. */
-export function encodePoint(point: PointInit, index: number): Uint8Array {
+/** Writes a point. @throws {TypeError} if it does not have the shape; what its values are, the server judges. */
+export function writePoint(writer: FieldWriter, point: PointInit, index: number): void {
+  let field = "source";
   try {
-    return toBinary(
-      DataPointSchema,
-      {
-        $typeName: "sluice.v1.DataPoint",
-        source: text("source", point.source),
-        timestamp: milliseconds(point.timestamp),
-        metrics: point.metrics,
-        tags: point.tags ?? {},
-      } satisfies DataPoint,
-    );
+    writeText(writer, 0x0a, point.source);
+    field = "timestamp";
+    writeTimestamp(writer, 0x10, point.timestamp);
+    field = "metrics";
+    const { metrics } = point;
+    for (const name of Object.keys(metrics)) writer.doubleEntry(0x1a, name, metrics[name]);
+    field = "tags";
+    writeMap(writer, 0x22, point.tags ?? {});
   } catch (cause) {
-    throw cannotEncode("point", index, cause);
+    throw cannotEncode(`point ${index}`, field, cause);
   }
 }
 
-/** Encodes a log entry. @throws {TypeError} if it does not have the shape; what its values are, the server judges. */
-export function encodeLog(entry: LogInit, index: number): Uint8Array {
+/** Writes a log entry. @throws {TypeError} if it does not have the shape; what its values are, the server judges. */
+export function writeLog(writer: FieldWriter, entry: LogInit, index: number): void {
+  let field = "application";
   try {
-    return toBinary(
-      LogEntrySchema,
-      {
-        $typeName: "sluice.v1.LogEntry",
-        application: text("application", entry.application),
-        level: text("level", entry.level ?? ""),
-        timestamp: milliseconds(entry.timestamp),
-        message: text("message", entry.message),
-        fields: entry.fields ?? {},
-      } satisfies LogEntry,
-    );
+    writeText(writer, 0x0a, entry.application);
+    field = "level";
+    writeText(writer, 0x12, entry.level ?? "");
+    field = "timestamp";
+    writeTimestamp(writer, 0x18, entry.timestamp);
+    field = "message";
+    writeText(writer, 0x22, entry.message);
+    field = "fields";
+    writeMap(writer, 0x2a, entry.fields ?? {});
   } catch (cause) {
-    throw cannotEncode("log entry", index, cause);
+    throw cannotEncode(`log entry ${index}`, field, cause);
   }
 }
 
 /** What is no text would be sent as "undefined" and the like. */
-function text(field: string, value: string): string {
-  if (typeof value !== "string") throw new TypeError(`${field}: must be a string, not ${value}`);
-  return value;
+function writeText(writer: FieldWriter, tag: number, value: string): void {
+  if (typeof value !== "string") throw new TypeError(`must be a string, not ${value}`);
+  if (value !== "") writer.string(tag, value);
 }
 
-function milliseconds(timestamp: Timestamp): bigint {
-  if (typeof timestamp === "bigint") return timestamp;
+function writeTimestamp(writer: FieldWriter, tag: number, timestamp: Timestamp): void {
+  const ms = typeof timestamp === "bigint" ? timestamp : milliseconds(timestamp);
+  // 0 or 0n.
+  if (ms) writer.int64(tag, ms);
+}
+
+/** As a number: a bigint for each item would cost more than all the rest. */
+function milliseconds(timestamp: number | Date): number {
   const ms = typeof timestamp === "number" ? timestamp : timestamp.getTime();
-  if (!Number.isFinite(ms)) throw new RangeError(`timestamp: must be a moment, not ${timestamp}`);
-  return BigInt(Math.floor(ms));
+  if (!Number.isFinite(ms)) throw new RangeError(`must be a moment, not ${timestamp}`);
+  return Math.floor(ms);
 }
 
-function cannotEncode(what: string, index: number, cause: unknown): TypeError {
+function writeMap(writer: FieldWriter, tag: number, map: Record<string, string>): void {
+  for (const key of Object.keys(map)) writer.stringEntry(tag, key, map[key]);
+}
+
+function cannotEncode(what: string, field: string, cause: unknown): TypeError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new TypeError(`Cannot encode ${what} ${index}: ${message}`, { cause });
+  return new TypeError(`Cannot encode ${what}: ${field}: ${message}`, { cause });
 }

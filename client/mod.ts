@@ -46,7 +46,7 @@ import {
 } from "../gen/sluice/v1/query_pb.ts";
 import { createClient, createConnectTransport, type Interceptor, type MessageInitShape } from "./deps.ts";
 import { createFiles, type Files } from "./files.ts";
-import { encodeLog, encodePoint, type LogInit, type PointInit } from "./items.ts";
+import { type LogInit, type PointInit, writeLog, writePoint } from "./items.ts";
 import { createMeter, type OnProgress } from "./progress.ts";
 import type { FileSource } from "./source.ts";
 import { callClientStreaming, type Endpoint } from "./stream_call.ts";
@@ -212,14 +212,14 @@ export function createSluice(options: SluiceOptions): Sluice {
     sendPoints: async (items, { signal, onProgress } = {}) =>
       await callClientStreaming(endpoint, DataCollectionService.method.collectDataPoints, {
         items,
-        encode: encodePoint,
+        write: writePoint,
         onBatch: createMeter(onProgress, countOf(items)),
         signal,
       }),
     sendLogs: async (items, { signal, onProgress } = {}) =>
       await callClientStreaming(endpoint, DataCollectionService.method.collectLogs, {
         items,
-        encode: encodeLog,
+        write: writeLog,
         onBatch: createMeter(onProgress, countOf(items)),
         signal,
       }),

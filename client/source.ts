@@ -105,7 +105,10 @@ async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint
  *
  * @throws {TypeError} if a piece is not a Uint8Array.
  */
-export async function* inPiecesOf(length: number, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* inPiecesOf(
+  length: number,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let buffer = new Uint8Array(length);
   let filled = 0;
   for await (const piece of pieces) {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { FileChunkSchema, FileUploadService, type UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
-import { ChunkedFile } from "./chunks.ts";
-import { Code, ConnectError, toBinary } from "./deps.ts";
+import { FileUploadService, type UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
+import { ChunkedFile, writeChunk } from "./chunks.ts";
+import { Code, ConnectError } from "./deps.ts";
 import { createMeter, type OnProgress } from "./progress.ts";
 import { type FileSource, openSource } from "./source.ts";
 import { callClientStreaming, type Endpoint } from "./stream_call.ts";
@@ -75,7 +75,7 @@ export async function uploadFile(
   const meter = createMeter(options.onProgress, opened.size);
   const result = await callClientStreaming(endpoint, FileUploadService.method.uploadFile, {
     items: file.chunks(),
-    encode: (chunk) => toBinary(FileChunkSchema, chunk),
+    write: writeChunk,
     onBatch: () => meter?.(file.sent),
     signal,
   });

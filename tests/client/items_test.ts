@@ -1,9 +1,22 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { fromBinary } from "@bufbuild/protobuf";
-import { encodeLog, encodePoint, type PointInit } from "../../client/items.ts";
+import { type LogInit, type PointInit, writeLog, writePoint } from "../../client/items.ts";
+import { FieldWriter } from "../../client/writer.ts";
 import { DataPointSchema, LogEntrySchema } from "../../gen/sluice/v1/data_collection_pb.ts";
 
-Deno.test("encodePoint() carries every field", () => {
+function encodePoint(point: PointInit, index: number): Uint8Array {
+  const writer = new FieldWriter();
+  writePoint(writer, point, index);
+  return writer.bytes.subarray(0, writer.at);
+}
+
+function encodeLog(entry: LogInit, index: number): Uint8Array {
+  const writer = new FieldWriter();
+  writeLog(writer, entry, index);
+  return writer.bytes.subarray(0, writer.at);
+}
+
+Deno.test("writePoint() carries every field", () => {
   const point = fromBinary(
     DataPointSchema,
     encodePoint({ source: "a", timestamp: 5n, metrics: { x: 1.5, y: -0 }, tags: { zone: "ü" } }, 0),
@@ -14,7 +27,7 @@ Deno.test("encodePoint() carries every field", () => {
   assertEquals(point.tags, { zone: "ü" });
 });
 
-Deno.test("encodePoint() takes a timestamp as bigint, number or Date", () => {
+Deno.test("writePoint() takes a timestamp as bigint, number or Date", () => {
   const ms = 1_700_000_000_123;
   for (const timestamp of [BigInt(ms), ms, ms + 0.9, new Date(ms)]) {
     const point = fromBinary(DataPointSchema, encodePoint({ source: "a", timestamp, metrics: { x: 1 } }, 0));
@@ -24,18 +37,35 @@ Deno.test("encodePoint() takes a timestamp as bigint, number or Date", () => {
   assertEquals(before.timestamp, -2n);
 });
 
-Deno.test("encodePoint() leaves bad values to the server, and names the item of a bad shape", () => {
+Deno.test("writePoint() leaves bad values to the server, and names the item of a bad shape", () => {
   const point = fromBinary(DataPointSchema, encodePoint({ source: "", timestamp: 0, metrics: { x: NaN } }, 0));
   assertEquals(point.metrics, { x: NaN });
   assertStringIncludes(
     assertThrows(() => encodePoint({ source: "a", timestamp: NaN, metrics: {} }, 17), TypeError).message,
     "Cannot encode point 17: timestamp",
   );
-  const wrong = { source: 5, timestamp: 1, metrics: { x: 1 } } as unknown as PointInit;
-  assertStringIncludes(assertThrows(() => encodePoint(wrong, 3), TypeError).message, "point 3");
+  const good = { source: "a", timestamp: 1, metrics: { x: 1 } };
+  const wrong: [unknown, string][] = [
+    [undefined, "source"],
+    [null, "source"],
+    [{ ...good, source: 5 }, "source"],
+    [{ ...good, source: undefined }, "source"],
+    [{ ...good, timestamp: Infinity }, "timestamp"],
+    [{ ...good, timestamp: undefined }, "timestamp"],
+    [{ ...good, timestamp: "1" }, "timestamp"],
+    [{ ...good, timestamp: new Date("never") }, "timestamp"],
+    [{ ...good, timestamp: 2n ** 63n }, "timestamp"],
+    [{ ...good, timestamp: 1e300 }, "timestamp"],
+    [{ ...good, metrics: undefined }, "metrics"],
+    [{ ...good, metrics: { x: 1n } }, "metrics"],
+  ];
+  for (const [point, field] of wrong) {
+    const error = assertThrows(() => encodePoint(point as PointInit, 3), TypeError);
+    assertStringIncludes(error.message, `Cannot encode point 3: ${field}: `);
+  }
 });
 
-Deno.test("encodeLog() carries every field", () => {
+Deno.test("writeLog() carries every field", () => {
   const entry = fromBinary(
     LogEntrySchema,
     encodeLog({ application: "shop", level: "W", timestamp: new Date(7), message: "m", fields: { a: "b" } }, 0),
