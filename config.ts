@@ -10,6 +10,7 @@ import {
   MAX_FILE_BYTES,
   MAX_RETENTION_DAYS,
   MAX_SERIES,
+  MAX_WORKERS,
   MIN_FREE_BYTES,
   RETENTION_DAYS,
   SECOND,
@@ -25,6 +26,8 @@ export interface Address {
 
 export interface Config extends StoresConfig {
   readonly address: Address;
+  /** Servers on the one port, each in a thread of its own. */
+  readonly workers: number;
   readonly maxFileBytes: number;
   /** Lower-case, with the dot. */
   readonly allowedExtensions: readonly string[];
@@ -87,6 +90,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     data,
     kv: env.SLUICE_KV || (onDeploy ? undefined : `${data}/kv.sqlite`),
     blobs: attempt("SLUICE_BLOBS", parseBlobs, blobs),
+    workers: number("SLUICE_WORKERS", 1, 1, MAX_WORKERS),
     maxFileBytes: number("SLUICE_MAX_FILE_BYTES", MAX_FILE_BYTES, 1, Number.MAX_SAFE_INTEGER),
     allowedExtensions: attempt("SLUICE_ALLOWED_EXTENSIONS", parseExtensions, ALLOWED_EXTENSIONS),
     retention: number("SLUICE_RETENTION_DAYS", RETENTION_DAYS, 1, MAX_RETENTION_DAYS) * DAY,
@@ -99,6 +103,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logRules: attempt("SLUICE_LOG_RULES", parseLogRules, []),
     onDeploy,
   };
+  if (config.workers > 1) {
+    const fault = (why: string) =>
+      faults.push(`SLUICE_WORKERS must be 1 ${why}: current value is ${JSON.stringify(env.SLUICE_WORKERS)}`);
+    if (onDeploy) fault("on Deno Deploy, which starts instances by itself");
+    // Each worker would have a store of its own, and answer from that alone.
+    else if (config.kv === ":memory:" || config.blobs.kind === "memory") fault("with a store that is in memory");
+  }
   // Whoever can reach the port can read and delete everything, so only this machine may reach it.
   if (!onDeploy && !isLoopback(address.hostname) && env.SLUICE_AUTH !== "none") {
     faults.push(

@@ -17,6 +17,11 @@ export const DAY = 24 * HOUR;
 
 /** Connections that are open at once. A process has a limit of descriptors; beyond it, accepting fails for everyone. */
 export const MAX_CONNECTIONS = 20_000;
+/**
+ * Workers that an operator may ask for. They share the write lock of a local store, each trying again until it has it: of 8
+ * that commit without pause, one waits up to 0.2 s; of 16, more than KV_TIMEOUT_MS once cores are short.
+ */
+export const MAX_WORKERS = 8;
 /** How long a new connection may take until its first bytes, or its TLS handshake, say what it speaks, ms. */
 export const FIRST_BYTES_MS = 10 * SECOND;
 /** How long to wait when the system has no socket to give, ms. */
@@ -37,6 +42,15 @@ export const MAX_MESSAGE_BYTES = 4 * MIB;
 export const MAX_BATCH_ITEMS = 1000;
 /** Bytes of messages handed to a service at once, for the same reason; one message may exceed it. */
 export const MAX_BATCH_BYTES = 256 * KIB;
+/**
+ * Shapes (decode/shape_cache.ts) that are held, of points and of log entries each; a power of two. Beyond it the older ones
+ * go, and what is sent in so many shapes is decoded more slowly.
+ */
+export const MAX_SHAPES = 16_384;
+/** Bytes of a message's identity that has its shape held: a hundred metrics of one source. */
+export const MAX_SHAPE_BYTES = 4 * KIB;
+/** Bytes of all identities that are held: whoever makes up ever new names must not fill memory. */
+export const MAX_SHAPES_BYTES = 8 * MIB;
 /** Characters of a caller's text that an error repeats. Over gRPC they travel in a header. */
 export const MAX_QUOTED_CHARACTERS = 80;
 /** The longest deadline a client may ask for, ms. A longer one would pin a call's buffers for as long as it likes. */
@@ -142,8 +156,11 @@ export const KV_MAX_KEY_BYTES = 80 * KIB;
 export const KV_PIECE_BYTES = 60 * KIB;
 /** How long a KV call may take, ms. A remote KV waits without end for a dead server. */
 export const KV_TIMEOUT_MS = 2 * SECOND;
-/** How long to wait before a commit that found a local KV locked is tried again, ms. */
-export const KV_LOCK_RETRY_MS = 20;
+/**
+ * How long to wait at the most before a commit that found a local KV locked is tried again, ms. It is any time up to that,
+ * for workers that wait for the same lock must not come back in step: one of them would lose again and again.
+ */
+export const KV_LOCK_RETRY_MS = 10;
 /** KV entries read, or deleted, at once: with 64 KiB each, some MiB, and a transaction that holds up no commit. */
 export const KV_LIST_BATCH = 100;
 

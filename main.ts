@@ -1,112 +1,88 @@
 /**
- * Sluice: configuration, stores, services, listener and shutdown. Nothing else sees everything.
+ * Sluice: reads the configuration, starts the server and its further workers, and answers to signals.
  *
  * @module
  */
 import { systemClock } from "./clock.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
-import { unavailable } from "./errors.ts";
-import { createFront } from "./http/front.ts";
-import { listen } from "./http/listen.ts";
-import { SHUTDOWN_GRACE_MS, SHUTDOWN_MS } from "./limits.ts";
+import { readCertificate } from "./http/listen.ts";
+import { SHUTDOWN_MS } from "./limits.ts";
 import { createFetchHandler } from "./rpc/fetch_host.ts";
-import { createHttpHandler } from "./rpc/http_handler.ts";
 import { logEvent } from "./rpc/log.ts";
-import { createRouter } from "./rpc/router.ts";
-import { createDataCollectionService } from "./services/data_collection.ts";
-import { createFileUploadService } from "./services/file_upload.ts";
-import { createQueryService } from "./services/query.ts";
-import { openStores, type Stores } from "./store/open.ts";
+import { openServer, StartError, starting } from "./server.ts";
+import { allocateCommon, openCommon } from "./workers/common.ts";
+import { startWorkers } from "./workers/pool.ts";
 
-const config = readConfigOrExit();
 const clock = systemClock;
-const stores = await orExit("open the stores", openStores(config, clock, reportDamage));
-/** Aborts when the server is told to stop: it takes no more work. */
-const stopping = new AbortController();
-/** Aborts a little later: calls that are still open end. */
-const ended = new AbortController();
-const isReady = async () => !stopping.signal.aborted && await stores.isReady();
+const config = readConfigOrExit();
+try {
+  if (config.onDeploy) await serveOnDeploy();
+  else await serveOnOnePort();
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  console.error(error.message);
+  Deno.exit(1);
+}
 
-const { maxFileBytes, allowedExtensions, retention, logRules } = config;
-const files = createFileUploadService({ files: stores.files, maxFileBytes, allowedExtensions });
-const router = createRouter({
-  files,
-  collection: createDataCollectionService({ points: stores.points, logs: stores.logs, clock, retention, logRules }),
-  query: createQueryService({ points: stores.points, logs: stores.logs, clock }),
-}, { grpc: !config.onDeploy, shutdownSignal: ended.signal, isReady, clock });
-const handler = createHttpHandler({ router, files, isReady });
-
-keepHouseEvery(config.housekeeping, stores, stopping.signal);
-if (config.onDeploy) serveOnDeploy();
-else await serveOnOnePort();
-
-/** Deno Deploy has Deno.serve only: no native gRPC, and no signals. */
-function serveOnDeploy(): void {
+/** Deno Deploy has Deno.serve only: no native gRPC, no signals, and no workers. */
+async function serveOnDeploy(): Promise<void> {
+  const server = await openServer(config, clock);
+  server.keepHouse();
   logEvent("warn", "anyone who reaches this server may read, write and delete everything");
   Deno.serve({
     ...config.address,
     onListen: ({ hostname, port }) => announce(`http://${hostname}:${port}`, "Connect and gRPC-Web"),
-  }, createFetchHandler(handler));
+  }, createFetchHandler(server.handler));
 }
 
 async function serveOnOnePort(): Promise<void> {
-  const { address, tls, maxConnectionAge } = config;
-  const front = createFront(handler, {
-    clock,
-    maxConnectionAge,
-    onError: (error) => logEvent("error", "a request failed", { error }),
-  });
-  const listening = await orExit("listen", listen(front, { ...address, tls }));
+  const { address, tls, workers } = config;
+  const certificate = tls && await starting("read the certificate", readCertificate(tls));
+  // This thread runs the first of the servers, and alone keeps house.
+  const memory = workers > 1 ? allocateCommon() : undefined;
+  const server = await openServer(config, clock, memory && openCommon(memory));
+  server.keepHouse();
+  const listening = await server.listen(address.port, certificate, memory ? "first" : "alone");
+  if (memory && Deno.build.os !== "linux") {
+    logEvent("warn", "this system does not spread connections over workers: one of them may get all");
+  }
+  const pool = memory && await startWorkers(workers - 1, { config, port: listening.port, certificate, memory });
   announce(listening.url, "gRPC, gRPC-Web and Connect over HTTP/1.1 and HTTP/2");
-  const { reload } = listening;
-  if (reload) {
+
+  if (tls) {
+    // Read once, for all: files that change in between must not part the workers.
+    const reload = async () => {
+      const certificate = await readCertificate(tls);
+      await listening.reload(certificate);
+      await pool?.reload(certificate);
+    };
+    let reloading = Promise.resolve();
     Deno.addSignalListener("SIGHUP", () => {
-      reload().then(
+      reloading = reloading.then(reload).then(
         () => logEvent("info", "certificates were read again"),
         (error) => logEvent("error", "certificates could not be read, the old ones stay", { error }),
       );
     });
   }
+  let isStopping = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
       // The first one stops the server in order, a second one at once.
-      if (stopping.signal.aborted) Deno.exit(130);
+      if (isStopping) Deno.exit(130);
+      isStopping = true;
       logEvent("info", "stopping", { signal });
-      void stop(() => front.shutdown(SHUTDOWN_MS));
+      // It exits in time, whatever hangs.
+      clock.setTimer(SHUTDOWN_MS, () => {
+        logEvent("warn", "connections were still open at the end of the time for stopping");
+        Deno.exit(0);
+      });
+      void Promise.all([server.stop(), pool?.stop()]).then(() => Deno.exit(0));
     });
   }
 }
 
-/** Takes no more calls, lets those that are open end, and exits in time whatever hangs. */
-async function stop(closeListener: () => Promise<void>): Promise<void> {
-  stopping.abort();
-  clock.setTimer(SHUTDOWN_MS, () => {
-    logEvent("warn", "connections were still open at the end of the time for stopping");
-    Deno.exit(0);
-  });
-  clock.setTimer(SHUTDOWN_GRACE_MS, () => ended.abort(unavailable("the server is stopping")));
-  await closeListener();
-  stores.close();
-  Deno.exit(0);
-}
-
-function reportDamage(key: string, error: unknown): void {
-  logEvent("error", "a stored value is damaged and was passed over", { key, error });
-}
-
 function announce(url: string, protocols: string): void {
   console.log(`listening on ${url} (${protocols})`);
-}
-
-/** What start-up needs; without it, one line says why, and the process ends. */
-async function orExit<T>(what: string, starting: Promise<T>): Promise<T> {
-  try {
-    return await starting;
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    console.error(`Cannot ${what}: ${error instanceof Error ? error.message : error}${cause}`);
-    Deno.exit(1);
-  }
 }
 
 function readConfigOrExit(): Config {
@@ -117,19 +93,4 @@ function readConfigOrExit(): Config {
     console.error(`Cannot start:\n${error.message}`);
     Deno.exit(1);
   }
-}
-
-function keepHouseEvery(interval: number, stores: Stores, signal: AbortSignal): void {
-  const round = async () => {
-    try {
-      const removed = await stores.keepHouse(signal);
-      if (Object.values(removed).some((count) => count > 0)) logEvent("info", "housekeeping", { ...removed });
-    } catch (error) {
-      if (signal.aborted) return;
-      logEvent("warn", "housekeeping failed and will be tried again", { error });
-    }
-    if (!signal.aborted) cancel = clock.setTimer(interval, round);
-  };
-  let cancel = clock.setTimer(interval, round);
-  signal.addEventListener("abort", () => cancel());
 }

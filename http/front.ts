@@ -5,7 +5,7 @@
  * @module
  */
 import { type Http1Connection, type HttpHandler, serveHttp1Connection } from "../http1/mod.ts";
-import { createHttp2Server, createMemoryBudget, PREFACE } from "../http2/mod.ts";
+import { createHttp2Server, createMemoryBudget, type MemoryBudget, PREFACE } from "../http2/mod.ts";
 import { ACCEPT_RETRY_MS, FIRST_BYTES_MS, MAX_CONNECTIONS, MEMORY_BUDGET_BYTES, QUIET_BODY_MS } from "../limits.ts";
 import type { Clock } from "../clock.ts";
 
@@ -16,6 +16,10 @@ export interface FrontOptions {
   readonly clock: Clock;
   /** How old a connection of HTTP/2 may become before its client is asked for a new one, ms: so that load spreads. */
   readonly maxConnectionAge?: number;
+  /** Connections that are open at once: MAX_CONNECTIONS, or this worker's share of them. */
+  readonly maxConnections?: number;
+  /** What all clients together may have in memory; by default MEMORY_BUDGET_BYTES of its own. */
+  readonly budget?: MemoryBudget;
   /** What a handler, or the body of its answer, did wrong. */
   onError(error: unknown): void;
 }
@@ -30,14 +34,14 @@ export interface Front {
 }
 
 export function createFront(handler: HttpHandler, options: FrontOptions): Front {
-  const { clock, maxConnectionAge = Infinity, onError } = options;
+  const { clock, maxConnectionAge = Infinity, maxConnections = MAX_CONNECTIONS, onError } = options;
   // One budget: what all clients together may have in memory, whichever protocol they speak.
-  const budget = createMemoryBudget(MEMORY_BUDGET_BYTES);
+  const budget = options.budget ?? createMemoryBudget(MEMORY_BUDGET_BYTES);
   const limits = { bodyPeriodMs: QUIET_BODY_MS };
   const http2 = createHttp2Server(handler, {
     budget,
     onError,
-    limits: { ...limits, maxConnections: MAX_CONNECTIONS, maxAgeMs: maxConnectionAge },
+    limits: { ...limits, maxConnections, maxAgeMs: maxConnectionAge },
   });
   const http1 = new Set<Http1Connection>();
   /** Connections of which it is not known yet what they speak. */
@@ -61,7 +65,7 @@ export function createFront(handler: HttpHandler, options: FrontOptions): Front 
   }
 
   async function sort(conn: Deno.Conn, scheme: "http" | "https"): Promise<void> {
-    if (stopping || count() >= MAX_CONNECTIONS) return closeQuietly(conn);
+    if (stopping || count() >= maxConnections) return closeQuietly(conn);
     opening.add(conn);
     const cancelTimer = clock.setTimer(FIRST_BYTES_MS, () => closeQuietly(conn));
     try {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, readConfig } from "../config.ts";
-import { ALLOWED_EXTENSIONS, DAY, MAX_FILE_BYTES, RETENTION_DAYS, SECOND } from "../limits.ts";
+import { ALLOWED_EXTENSIONS, DAY, MAX_FILE_BYTES, MAX_WORKERS, RETENTION_DAYS, SECOND } from "../limits.ts";
 
 /** Faults of an environment; none is a failure. */
 function faults(env: Record<string, string>): readonly string[] {
@@ -14,7 +14,7 @@ Deno.test("readConfig() has a default for everything, on loopback, and is frozen
     kind: "file",
     path: "./data/blobs",
   }]);
-  assertEquals([config.maxFileBytes, config.retention], [MAX_FILE_BYTES, RETENTION_DAYS * DAY]);
+  assertEquals([config.workers, config.maxFileBytes, config.retention], [1, MAX_FILE_BYTES, RETENTION_DAYS * DAY]);
   assertEquals([config.allowedExtensions, config.logRules, config.onDeploy], [ALLOWED_EXTENSIONS, [], false]);
   assert(Object.isFrozen(config));
 });
@@ -25,6 +25,7 @@ Deno.test("readConfig() takes an empty variable for none", () => {
     "DATA",
     "KV",
     "BLOBS",
+    "WORKERS",
     "MAX_FILE_BYTES",
     "ALLOWED_EXTENSIONS",
     "RETENTION_DAYS",
@@ -101,6 +102,26 @@ Deno.test("readConfig() reads numbers, blobs, extensions and rules", () => {
   assertEquals(readConfig({ SLUICE_KV: ":memory:" }).kv, ":memory:");
 });
 
+Deno.test("readConfig() reads the number of workers, one where a store is in memory or on Deno Deploy", () => {
+  assertEquals(readConfig({ SLUICE_WORKERS: String(MAX_WORKERS) }).workers, MAX_WORKERS);
+  for (const text of ["0", "-1", "1.5", "two", String(MAX_WORKERS + 1)]) {
+    assertEquals(faults({ SLUICE_WORKERS: text }), [
+      `SLUICE_WORKERS must be a whole number from 1 to ${MAX_WORKERS}: current value is ${JSON.stringify(text)}`,
+    ]);
+  }
+  const one: Record<string, string>[] = [
+    { SLUICE_KV: ":memory:" },
+    { SLUICE_BLOBS: "memory:" },
+    { DENO_DEPLOYMENT_ID: "x" },
+  ];
+  for (const env of one) {
+    assertEquals(readConfig({ ...env, SLUICE_WORKERS: "1" }).workers, 1);
+    const [fault, ...more] = faults({ ...env, SLUICE_WORKERS: "2" });
+    assert(/^SLUICE_WORKERS must be 1 .+: current value is "2"$/.test(fault), fault);
+    assertEquals(more, []);
+  }
+});
+
 Deno.test("readConfig() wants certificate and key, or neither", () => {
   assertEquals(readConfig({ SLUICE_TLS_CERT: "c.pem", SLUICE_TLS_KEY: "k.pem" }).tls, { cert: "c.pem", key: "k.pem" });
   assertEquals(faults({ SLUICE_TLS_CERT: "c.pem" }).length, 1);
@@ -110,6 +131,7 @@ Deno.test("readConfig() wants certificate and key, or neither", () => {
 Deno.test("readConfig() names every fault, each with its variable and the current value", () => {
   const env: Record<string, string> = {
     SLUICE_LISTEN: "nowhere",
+    SLUICE_WORKERS: "0",
     SLUICE_MAX_FILE_BYTES: "0",
     SLUICE_RETENTION_DAYS: "soon",
     SLUICE_MAX_SERIES: "1e99",

@@ -96,14 +96,15 @@ export class KvClient {
     }
   }
 
-  /** Tries again while another process holds the write lock of a local store, which refuses a commit with checks at once. */
+  /** Tries again while another worker or process holds the write lock of a local store, which refuses a commit with checks at once. */
   async #whileLocked<T>(fn: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (;;) {
       try {
         return await fn();
       } catch (error) {
         if (!isLocked(error) || signal.aborted) throw error;
-        await new Promise<void>((resolve) => this.clock.setTimer(KV_LOCK_RETRY_MS, resolve));
+        const pause = Math.random() * KV_LOCK_RETRY_MS;
+        await new Promise<void>((resolve) => this.clock.setTimer(pause, resolve));
       }
     }
   }

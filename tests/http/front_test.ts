@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { createFront, type Front } from "../../http/front.ts";
-import { listen } from "../../http/listen.ts";
+import { type Certificate, listen, type Listening, type PortSharing, readCertificate } from "../../http/listen.ts";
 import type { HttpHandler } from "../../http1/mod.ts";
 import { PREFACE } from "../../http2/mod.ts";
 import { FIRST_BYTES_MS } from "../../limits.ts";
-import { systemClock } from "../../clock.ts";
+import { type Clock, systemClock } from "../../clock.ts";
 import { ROOT } from "../support/server.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { until } from "../support/until.ts";
@@ -27,22 +27,23 @@ const handler: HttpHandler = async (request) => {
 };
 
 async function withFront(
-  tls: { cert: string; key: string } | undefined,
-  fn: (url: string, front: Front, reload: (() => Promise<void>) | undefined) => Promise<void>,
-  clock = systemClock,
+  options: { files?: Certificate; clock?: Clock; maxConnections?: number; sharing?: PortSharing },
+  fn: (url: string, front: Front, listening: Listening) => Promise<void>,
 ): Promise<void> {
-  const front = createFront(handler, { clock, onError: (error) => console.error(error) });
-  const { url, reload } = await listen(front, { hostname: "127.0.0.1", port: 0, tls });
+  const { files, clock = systemClock, maxConnections, sharing } = options;
+  const front = createFront(handler, { clock, maxConnections, onError: (error) => console.error(error) });
+  const certificate = files && await readCertificate(files);
+  const listening = await listen(front, { hostname: "127.0.0.1", port: 0, certificate, sharing });
   try {
-    await fn(url, front, reload);
+    await fn(listening.url, front, listening);
   } finally {
     await front.shutdown(1000);
-    assertEquals(front.connections, 0);
+    await until(() => front.connections === 0, 1000);
   }
 }
 
 Deno.test("front: HTTP/1.1 and HTTP/2 by prior knowledge on one port, with the client's address", async () => {
-  await withFront(undefined, async (url) => {
+  await withFront({}, async (url) => {
     const one = await (await fetch(`${url}/a?b`, { method: "POST", body: "12345" })).json();
     assertEquals(one, { version: "1.1", url: `${url}/a?b`, hostname: "127.0.0.1", bytes: 5 });
     // The preface and an empty SETTINGS, byte by byte: the server's own SETTINGS come back.
@@ -55,9 +56,9 @@ Deno.test("front: HTTP/1.1 and HTTP/2 by prior knowledge on one port, with the c
 });
 
 Deno.test("front: under TLS, ALPN decides", async () => {
-  const tls = { cert: `${TLS}/a.pem`, key: `${TLS}/a.key` };
-  await withFront(tls, async (url) => {
-    const caCerts = [await Deno.readTextFile(tls.cert)];
+  const files = { cert: `${TLS}/a.pem`, key: `${TLS}/a.key` };
+  await withFront({ files }, async (url) => {
+    const caCerts = [await Deno.readTextFile(files.cert)];
     for (const http2 of [true, false]) {
       using client = Deno.createHttpClient({ caCerts, http1: !http2, http2 });
       const answer = await (await fetch(url, { client, method: "POST", body: "123" })).json();
@@ -67,42 +68,33 @@ Deno.test("front: under TLS, ALPN decides", async () => {
 });
 
 Deno.test("listen(): new certificates are served from reload() on, and no connection is lost", async () => {
-  const dir = await Deno.makeTempDir();
-  const tls = { cert: `${dir}/cert.pem`, key: `${dir}/key.pem` };
-  const install = async (name: string) => {
-    await Deno.copyFile(`${TLS}/${name}.pem`, tls.cert);
-    await Deno.copyFile(`${TLS}/${name}.key`, tls.key);
-  };
-  try {
-    await install("a");
-    await withFront(tls, async (url, _front, reload) => {
-      const trusting = async (name: string) =>
-        Deno.createHttpClient({ caCerts: [await Deno.readTextFile(`${TLS}/${name}.pem`)], poolMaxIdlePerHost: 1 });
-      using a = await trusting("a");
-      using b = await trusting("b");
-      const get = async (client: Deno.HttpClient) => (await fetch(url, { client })).json();
-      assertEquals((await get(a)).bytes, 0);
-      await install("b");
-      assert(reload);
-      // Several at once do not get in each other's way.
-      await Promise.all([reload(), reload(), reload()]);
-      assertEquals((await get(b)).bytes, 0);
-      // Its connection was made with the old one, and lives.
-      assertEquals((await get(a)).bytes, 0);
-      // What cannot be used changes nothing.
-      await Deno.writeTextFile(tls.cert, "no certificate");
-      await reload().then(() => assert(false, "it took a bad certificate"), () => {});
-      using again = await trusting("b");
-      assertEquals((await get(again)).bytes, 0);
-    });
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  const certificate = (name: string) => readCertificate({ cert: `${TLS}/${name}.pem`, key: `${TLS}/${name}.key` });
+  const files = { cert: `${TLS}/a.pem`, key: `${TLS}/a.key` };
+  await withFront({ files }, async (url, _front, { reload }) => {
+    const trusting = async (name: string) =>
+      Deno.createHttpClient({ caCerts: [(await certificate(name)).cert], poolMaxIdlePerHost: 1 });
+    using a = await trusting("a");
+    using b = await trusting("b");
+    const get = async (client: Deno.HttpClient) => (await fetch(url, { client })).json();
+    assertEquals((await get(a)).bytes, 0);
+    const next = await certificate("b");
+    // Several at once do not get in each other's way.
+    await Promise.all([reload(next), reload(next), reload(next)]);
+    assertEquals((await get(b)).bytes, 0);
+    // Its connection was made with the old one, and lives.
+    assertEquals((await get(a)).bytes, 0);
+    // What cannot be used changes nothing: no certificate, and one that the key is not for.
+    const { key } = await certificate("a");
+    await assertRejects(() => reload({ ...next, cert: "no certificate" }));
+    await assertRejects(() => reload({ ...next, key }));
+    using again = await trusting("b");
+    assertEquals((await get(again)).bytes, 0);
+  });
 });
 
 Deno.test("front: a connection that does not say what it speaks is closed after FIRST_BYTES_MS", async () => {
   const clock = new FakeClock();
-  await withFront(undefined, async (url, front) => {
+  await withFront({ clock }, async (url, front) => {
     using silent = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
     using half = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
     await half.write(new TextEncoder().encode("PR"));
@@ -110,11 +102,11 @@ Deno.test("front: a connection that does not say what it speaks is closed after 
     clock.advance(FIRST_BYTES_MS);
     await until(() => front.connections === 0, 5000);
     assertEquals(await silent.read(new Uint8Array(1)).catch(() => null), null);
-  }, clock);
+  });
 });
 
 Deno.test("front: bytes that are no HTTP are refused", async () => {
-  await withFront(undefined, async (url) => {
+  await withFront({}, async (url) => {
     using conn = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
     await conn.write(new TextEncoder().encode("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n"));
     const buffer = new Uint8Array(1000);
@@ -123,10 +115,44 @@ Deno.test("front: bytes that are no HTTP are refused", async () => {
   });
 });
 
-Deno.test("listen(): a port that is taken is refused, under TLS too", async () => {
-  const tls = { cert: `${TLS}/a.pem`, key: `${TLS}/a.key` };
-  await withFront(tls, async (url, front) => {
+Deno.test("front: connections beyond the limit are closed", async () => {
+  await withFront({ maxConnections: 2 }, async (url, front) => {
     const port = Number(new URL(url).port);
-    await assertRejects(() => listen(front, { hostname: "127.0.0.1", port, tls }), Deno.errors.AddrInUse);
+    using _first = await Deno.connect({ port });
+    using _second = await Deno.connect({ port });
+    await until(() => front.connections === 2, 5000);
+    using third = await Deno.connect({ port });
+    assertEquals(await third.read(new Uint8Array(1)).catch(() => null), null);
+    assertEquals(front.connections, 2);
   });
 });
+
+for (const files of [undefined, { cert: `${TLS}/a.pem`, key: `${TLS}/a.key` }]) {
+  const scheme = files ? "https" : "http";
+  Deno.test(`listen(): a port that is taken is refused, shared or not (${scheme})`, async () => {
+    for (const has of ["alone", "first"] as const) {
+      await withFront({ files, sharing: has }, async (url, front) => {
+        const address = { hostname: "127.0.0.1", port: Number(new URL(url).port) };
+        const certificate = files && await readCertificate(files);
+        for (const sharing of ["alone", "first"] as const) {
+          await assertRejects(() => listen(front, { ...address, certificate, sharing }), Deno.errors.AddrInUse);
+        }
+      });
+    }
+  });
+
+  Deno.test(`listen(): those who join a port get their part of the connections (${scheme})`, async () => {
+    await withFront({ files, sharing: "first" }, async (_url, first, { port }) => {
+      const certificate = files && await readCertificate(files);
+      const second = createFront(handler, { clock: systemClock, onError: console.error });
+      await listen(second, { hostname: "127.0.0.1", port, certificate, sharing: "joining" });
+      const conns = await Promise.all(
+        Array.from({ length: 32 }, () => Deno.connect({ hostname: "127.0.0.1", port })),
+      );
+      await until(() => first.connections + second.connections === 32, 5000);
+      assert(first.connections > 0 && second.connections > 0);
+      for (const conn of conns) conn.close();
+      await second.shutdown(1000);
+    });
+  });
+}
