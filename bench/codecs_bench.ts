@@ -6,8 +6,10 @@
  */
 import { encodePointSegment, openPointSegment, type PointColumns } from "../store/format/point_segment.ts";
 import { encodeTimestamps, encodeValues } from "../store/format/gorilla.ts";
+import { toLogColumns } from "../store/format/log_columns.ts";
 import { decodeLogIndex, encodeLogIndex } from "../store/format/log_index.ts";
-import { decodeLogSegment, encodeLogSegment, packLogSegments } from "../store/format/log_segment.ts";
+import { decodeLogSegment } from "../store/format/log_reader.ts";
+import { encodeLogSegment, packLogSegments } from "../store/format/log_segment.ts";
 import { makeSeries, seriesId } from "../store/format/series.ts";
 import type { LogRecord, Series } from "../store/types.ts";
 import { Random } from "../tests/store/format/random.ts";
@@ -170,7 +172,7 @@ function reportLogs(name: string, records: readonly LogRecord[]): void {
   for (const { application, message, fields } of records) {
     raw += 8 + 1 + encoder.encode([application, message, ...fields.flat()].join("")).length;
   }
-  const packed = packLogSegments(records, ORIGIN);
+  const packed = packLogSegments(toLogColumns(records), ORIGIN);
   const segments = packed.reduce((sum, { segment }) => sum + segment.length, 0);
   const indexes = packed.reduce((sum, { index }) => sum + index.length, 0);
   const perEntry = (count: number) => (count / records.length).toFixed(1);
@@ -205,11 +207,12 @@ for (const [name, make] of Object.entries({ regular, noisy, fleet })) {
   }
 }
 
-const logs = generatedLogs(1000);
+const logs = toLogColumns(generatedLogs(1000));
+const order = Int32Array.from({ length: 1000 }, (_, i) => i);
 const [packedLogs] = packLogSegments(logs, ORIGIN);
 const search = { minLevel: 0, from: 0, to: Infinity, words: ["orders", "absent"], fields: [] };
 Deno.bench("encode 1,000 log entries, segment", { group: "logs" }, () => void encodeLogSegment(logs, ORIGIN));
-Deno.bench("encode 1,000 log entries, index", { group: "logs" }, () => void encodeLogIndex(logs));
+Deno.bench("encode 1,000 log entries, index", { group: "logs" }, () => void encodeLogIndex(logs, order));
 Deno.bench("pack 1,000 log entries, both", { group: "logs" }, () => void packLogSegments(logs, ORIGIN));
 Deno.bench("decode 1,000 log entries", { group: "logs" }, () => void decodeLogSegment(packedLogs.segment));
 Deno.bench("decode and ask an index", { group: "logs" }, () => void decodeLogIndex(packedLogs.index).mayMatch(search));
