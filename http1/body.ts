@@ -35,6 +35,8 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   #failure: unknown;
   #closed = false;
   #pulling = false;
+  /** The handler wants no more, though it may still have asked. */
+  #returned = false;
   #wanted = false;
   #reserved = 0;
 
@@ -64,7 +66,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
 
   /** Whether the handler waits for more. */
   get pulling(): boolean {
-    return this.#pulling;
+    return this.#pulling && !this.#returned;
   }
 
   /** Whether nobody will ask for more of it. */
@@ -81,9 +83,10 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
     return Promise.resolve(DONE);
   }
 
-  /** The handler reads no more of it (`break` in a `for await` loop). */
+  /** The handler reads no more of it (`break` in a `for await` loop); what it has asked for ends. */
   return(): Promise<IteratorResult<Uint8Array>> {
-    this.#closed = true;
+    this.#closed = this.#returned = true;
+    if (this.#pulling) this.owner.input.interrupt(new RequestAborted("server", "the request body is not wanted"));
     this.#release();
     return Promise.resolve(DONE);
   }
@@ -166,6 +169,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
         if (!more) throw new RequestAborted("client", "the client went away before the request body ended");
       }
     } catch (error) {
+      if (this.#returned) return DONE;
       this.#failure ??= error instanceof Http1RequestError || error instanceof RequestAborted
         ? error
         : new RequestAborted("connection", "the connection failed before the request body ended", { cause: error });
