@@ -28,7 +28,7 @@ export const FORMAT = {
   schema: 1,
   blob: 10,
   file: 20,
-  blocks: 30,
+  blocks: 31,
   piece: 40,
   series: 50,
   pointSegment: 60,

@@ -1,6 +1,6 @@
 /**
- * Writes one file: blocks of 1 MiB go to a piece of the blob while their SHA-256s are computed, progress is committed
- * with the block checksums, and the last commit makes the file visible.
+ * Writes one file: blocks of 1 MiB go to a piece of the blob while the next one is hashed, progress is committed with the
+ * block checksums, and the last commit makes the file visible.
  *
  * The claim (BlobRecord) is written before the piece, moves with every commit, and is checked by every commit. So the
  * sweep, which takes an expired claim first and its pieces afterwards, can never take the bytes of a file that finishes:
@@ -14,9 +14,10 @@ import type { Clock } from "../../clock.ts";
 import { dataLoss, unavailable } from "../../errors.ts";
 import { BlobRecordSchema, FileRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
 import { BLOCK_BYTES, BLOCKS_PER_VALUE, KIB, UPLOAD_COMMIT_MS } from "../../limits.ts";
-import { encodeValue, FORMAT } from "../format/value.ts";
+import { FORMAT } from "../format/value.ts";
 import type { FreeSpace } from "../free_space.ts";
 import type { BlobStore, FileInfo, FileWriter, Mutation, PieceWriter } from "../types.ts";
+import { blockSum, encodeBlockSums } from "./block_sums.ts";
 import { type Committer, ConflictError } from "./committer.ts";
 import { blobKey, blocksKey, fileKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
@@ -58,8 +59,8 @@ class KvFileWriter implements FileWriter {
   #blockLength = 0;
   #spare = new Uint8Array(0);
   #writing: Promise<void> = Promise.resolve();
-  /** SHA-256s of the blocks that are written. */
-  readonly #digests: Uint8Array[] = [];
+  /** Of the blocks that are written. */
+  readonly #sums: number[] = [];
   /** Values of 1,000 of them that are committed. */
   #committedBlockValues = 0;
   #lastCommit: number;
@@ -188,12 +189,13 @@ class KvFileWriter implements FileWriter {
     this.#writing.catch(() => {});
   }
 
-  /** Writes a block while its checksum is computed; afterwards its buffer is free. */
+  /** Writes a block; afterwards its buffer is free. */
   async #write(block: Uint8Array<ArrayBuffer>): Promise<void> {
     const piece = this.#openPiece();
-    const [digest] = await Promise.all([crypto.subtle.digest("SHA-256", block), this.#append(piece, block)]);
-    this.#digests.push(new Uint8Array(digest));
-    const waiting = Math.floor(this.#digests.length / BLOCKS_PER_VALUE) - this.#committedBlockValues;
+    const sum = blockSum(block);
+    await this.#append(piece, block);
+    this.#sums.push(sum);
+    const waiting = Math.floor(this.#sums.length / BLOCKS_PER_VALUE) - this.#committedBlockValues;
     if (this.#isDue || waiting >= MAX_WAITING_BLOCK_VALUES) await this.#commitProgress(piece);
   }
 
@@ -242,10 +244,9 @@ class KvFileWriter implements FileWriter {
     const mutations: Mutation[] = [];
     for (;;) {
       const n = this.#committedBlockValues;
-      const digests = this.#digests.slice(n * BLOCKS_PER_VALUE, (n + 1) * BLOCKS_PER_VALUE);
-      if (digests.length === 0 || (digests.length < BLOCKS_PER_VALUE && !all)) return mutations;
-      const value = encodeValue(FORMAT.blocks, 0, join(digests));
-      mutations.push({ type: "set", key: blocksKey(this.id, n), value });
+      const sums = this.#sums.slice(n * BLOCKS_PER_VALUE, (n + 1) * BLOCKS_PER_VALUE);
+      if (sums.length === 0 || (sums.length < BLOCKS_PER_VALUE && !all)) return mutations;
+      mutations.push({ type: "set", key: blocksKey(this.id, n), value: encodeBlockSums(sums) });
       this.#committedBlockValues++;
     }
   }
@@ -253,10 +254,4 @@ class KvFileWriter implements FileWriter {
   #blockKeys(): Deno.KvKey[] {
     return Array.from({ length: this.#committedBlockValues }, (_, n) => blocksKey(this.id, n));
   }
-}
-
-function join(digests: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(digests.length * 32);
-  for (const [i, digest] of digests.entries()) joined.set(digest, i * 32);
-  return joined;
 }

@@ -1,5 +1,5 @@
 /**
- * Files: metadata in KV, bytes in a blob store, each 1 MiB block verified against its SHA-256 when it is read.
+ * Files: metadata in KV, bytes in a blob store, each 1 MiB block verified when it is read.
  *
  * @module
  */
@@ -10,11 +10,10 @@ import type { FileRecord } from "../../gen/sluice/store/v1/records_pb.ts";
 import { BLOCK_BYTES, BLOCKS_PER_VALUE } from "../../limits.ts";
 import { FORMAT } from "../format/value.ts";
 import type { ByteRange, FileInfo, FileStore, Mutation } from "../types.ts";
+import { type BlockCheck, blockCheck } from "./block_sums.ts";
 import { createFileWriter, type FileWriterOptions } from "./file_writer.ts";
 import { blobKey, blocksKey, blocksPrefix, fileKey, filesPrefix } from "./keys.ts";
-import { decodeRecord, openValue } from "./records.ts";
-
-const DIGEST_BYTES = 32;
+import { decodeRecord } from "./records.ts";
 
 export function createFileStore(options: FileWriterOptions): FileStore {
   const { kv, blobs, clock } = options;
@@ -39,19 +38,17 @@ export function createFileStore(options: FileWriterOptions): FileStore {
     const start = Math.floor(range.start / BLOCK_BYTES) * BLOCK_BYTES;
     const end = Math.min(Math.ceil(range.end / BLOCK_BYTES) * BLOCK_BYTES, Number(record.size));
     let at = start;
-    let digests: Uint8Array | undefined;
+    let isIntact: BlockCheck | undefined;
     for await (const block of blocks(blobs.read(id, pieces, { start, end }))) {
       signal.throwIfAborted();
       const index = at / BLOCK_BYTES;
       const place = index % BLOCKS_PER_VALUE;
-      if (!digests || place === 0) {
+      if (!isIntact || place === 0) {
         const entry = await kv.get(blocksKey(id, Math.floor(index / BLOCKS_PER_VALUE)));
-        digests = openValue(FORMAT.blocks, clock.now(), entry.value);
+        isIntact = blockCheck(entry.value);
       }
-      const expected = digests?.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES);
-      const actual = new Uint8Array(await crypto.subtle.digest("SHA-256", block));
-      if (expected?.length !== DIGEST_BYTES || actual.some((byte, i) => byte !== expected[i])) {
-        throw dataLoss(`Block ${index} of file ${id} is damaged: its SHA-256 is not the one it was stored with`);
+      if (!isIntact(block, place)) {
+        throw dataLoss(`Block ${index} of file ${id} is damaged: its checksum is not the one it was stored with`);
       }
       yield block.subarray(Math.max(range.start - at, 0), Math.min(range.end - at, block.length));
       at += block.length;

@@ -7,8 +7,12 @@ import { decodeValue, encodeValue, FORMAT } from "../format/value.ts";
 import { schemaKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 
-/** Version of the key layout. Formats of values have versions of their own. */
-export const SCHEMA_VERSION = 1;
+/**
+ * Version of the store: an older Sluice could not read all of a newer one. Formats of values have versions of their own.
+ *
+ * 1: the first. 2: blocks of files have CRC-32s; SHA-256s of before are read as they are.
+ */
+export const SCHEMA_VERSION = 2;
 
 /** Brings the store to SCHEMA_VERSION. Throws if a newer Sluice has written it. */
 export async function openSchema(kv: KvClient): Promise<void> {
@@ -20,12 +24,12 @@ export async function openSchema(kv: KvClient): Promise<void> {
         `Cannot open the store: its version is ${version}, and this Sluice knows versions up to ${SCHEMA_VERSION}`,
       );
     }
-    return;
+    if (version === SCHEMA_VERSION) return;
   }
   const payload = new Uint8Array(4);
   new DataView(payload.buffer).setUint32(0, SCHEMA_VERSION);
   // If the check fails, another instance has just done the same.
-  await kv.atomic([{ key: schemaKey, versionstamp: null }], [
+  await kv.atomic([{ key: schemaKey, versionstamp: entry.versionstamp }], [
     { type: "set", key: schemaKey, value: encodeValue(FORMAT.schema, 0, payload) },
   ]);
 }
