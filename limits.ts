@@ -75,9 +75,9 @@ export const MAX_FILE_NAME_BYTES = 255;
 export const MAX_CONTENT_TYPE_BYTES = 127;
 /** Extensions that are accepted by default. */
 export const ALLOWED_EXTENSIONS: readonly string[] = [".txt", ".csv", ".json", ".xml"];
-/** Bytes of a file that one SHA-256 covers at rest: the least that a read has to verify. */
+/** Bytes of a file that one checksum covers at rest: the least that a read has to verify. */
 export const BLOCK_BYTES = 1 * MIB;
-/** Block checksums in one KV value: 1,000 of 32 bytes stay under the 64 KiB that a value may have. */
+/** Block checksums in one KV value: 4 KB, far below the 64 KiB that a value may have. */
 export const BLOCKS_PER_VALUE = 1000;
 /** How often an upload's progress is committed at the most, ms. */
 export const UPLOAD_COMMIT_MS = 1 * SECOND;

@@ -1,5 +1,5 @@
-/** A chunk is put together from smaller ones up to this size. */
-const MAX_JOINED_BYTES = 65_536;
+/** A chunk is put together from smaller ones up to this size; larger ones are not worth a copy. */
+const MAX_JOINED_BYTES = 8_192;
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 

@@ -15,6 +15,9 @@ import { ReceiveWindow, type WindowBounds } from "./windows.ts";
 const PRESSURE = 0.75;
 
 /** The requests of one connection: what arrives for them, the handlers that run, and the windows we grant. */
+/** One for all requests, for it comes with each: an error costs what its stack costs. */
+const COMPLETE = new RequestAborted("server", ErrorCode.NO_ERROR, "the response is complete");
+
 export class Requests implements RequestFrames, StreamOwner, ResponseOwner {
   readonly streams = new StreamTable();
   /** Handlers that run. */
@@ -192,7 +195,7 @@ export class Requests implements RequestFrames, StreamOwner, ResponseOwner {
       this.outbound.rstStream(stream.id, ErrorCode.NO_ERROR);
       this.streams.remember(stream.id);
     }
-    stream.close(new RequestAborted("server", ErrorCode.NO_ERROR, "the response is complete"));
+    stream.close(COMPLETE);
     this.#remove(stream);
   }
 

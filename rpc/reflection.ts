@@ -10,7 +10,7 @@ import type {
   ServerReflectionRequest,
   ServerReflectionResponseSchema,
 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
-import { inBatches } from "./batches.ts";
+import { untilAborted } from "./abortable.ts";
 
 type Response = MessageInitShape<typeof ServerReflectionResponseSchema>;
 type Answer = Response["messageResponse"];
@@ -54,10 +54,8 @@ export function createReflection(files: readonly DescFile[]) {
     requests: AsyncIterable<ServerReflectionRequest>,
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<Response> {
-    for await (const batch of inBatches(requests, ({ host }) => host.length, signal)) {
-      for (const request of batch) {
-        yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
-      }
+    for await (const request of untilAborted(requests, signal)) {
+      yield { validHost: request.host, originalRequest: request, messageResponse: answer(request) };
     }
   };
 }

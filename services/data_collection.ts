@@ -5,16 +5,13 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Clock } from "../clock.ts";
-import type {
-  CollectionResultSchema,
-  DataPoint,
-  LogCollectionResultSchema,
-  LogEntry,
-} from "../gen/sluice/v1/data_collection_pb.ts";
-import type { LogRecord, LogStore, PointStore } from "../store/types.ts";
+import type { DecodedLogs } from "../decode/logs.ts";
+import type { DecodedPoints } from "../decode/points.ts";
+import type { CollectionResultSchema, LogCollectionResultSchema } from "../gen/sluice/v1/data_collection_pb.ts";
+import type { LogStore, PointStore } from "../store/types.ts";
 import type { Call } from "./call.ts";
-import { toLogRecord } from "./log_record.ts";
-import { isKept, type LogRule } from "./log_rules.ts";
+import type { LogRule } from "./log_rules.ts";
+import { LogValidator } from "./log_validator.ts";
 import { PointColumns } from "./point_columns.ts";
 import { saturated, Tally } from "./tally.ts";
 import { timeBounds } from "./time_bounds.ts";
@@ -31,25 +28,24 @@ export interface DataCollectionOptions {
 export type DataCollectionService = ReturnType<typeof createDataCollectionService>;
 
 export function createDataCollectionService({ points, logs, clock, retention, logRules }: DataCollectionOptions) {
+  const validator = new LogValidator(logRules);
   return {
     /** Stores points; the receipt comes when all of them are durable. */
     async collectDataPoints(
-      batches: AsyncIterable<readonly DataPoint[]>,
+      batches: AsyncIterable<DecodedPoints>,
       call: Call,
     ): Promise<MessageInitShape<typeof CollectionResultSchema>> {
       const began = clock.now();
       const writer = points.writer(call.tenant);
       const tally = new Tally();
       for await (const batch of keeping(writer, batches, call)) {
-        const columns = new PointColumns(timeBounds(clock.now(), retention));
-        for (const point of batch) {
-          const index = tally.total++;
-          const fault = columns.add(index, point);
-          if (fault) tally.reject(index, fault);
-        }
+        const first = tally.total;
+        tally.total += batch.length;
+        const bounds = timeBounds(clock.now(), retention);
+        const columns = new PointColumns(batch, bounds, (i, fault) => tally.reject(first + i, fault));
         const refused = await writer.refused(columns.batch.series);
-        const kept = columns.without(refused, (index, { metric }) =>
-          tally.reject(index, {
+        const kept = columns.without(refused, (i, { metric }) =>
+          tally.reject(first + i, {
             code: "RESOURCE_EXHAUSTED",
             field: `metrics[${metric}]`,
             reason: "is a new series, and there is no room for more of them",
@@ -70,23 +66,19 @@ export function createDataCollectionService({ points, logs, clock, retention, lo
 
     /** Stores log entries; the receipt comes when all of them are durable. */
     async collectLogs(
-      batches: AsyncIterable<readonly LogEntry[]>,
+      batches: AsyncIterable<DecodedLogs>,
       call: Call,
     ): Promise<MessageInitShape<typeof LogCollectionResultSchema>> {
       const writer = logs.writer(call.tenant);
       const tally = new Tally();
       let filtered = 0;
       for await (const batch of keeping(writer, batches, call)) {
+        const first = tally.total;
+        tally.total += batch.timestamps.length;
         const bounds = timeBounds(clock.now(), retention);
-        const kept: LogRecord[] = [];
-        for (const entry of batch) {
-          const index = tally.total++;
-          const result = toLogRecord(entry, bounds);
-          if ("fault" in result) tally.reject(index, result.fault);
-          else if (isKept(logRules, result.record)) kept.push(result.record);
-          else filtered++;
-        }
-        if (kept.length > 0) await writer.write(kept);
+        const valid = validator.validate(batch, bounds, (i, fault) => tally.reject(first + i, fault));
+        filtered += valid.filtered;
+        if (valid.kept) await writer.write(valid.kept);
       }
       await writer.flush();
       return {
@@ -105,9 +97,9 @@ export function createDataCollectionService({ points, logs, clock, retention, lo
 /** The batches of a call. If it breaks off, what has been written by then is kept, and stored without delay. */
 async function* keeping<T>(
   writer: { flush(): Promise<void> },
-  batches: AsyncIterable<readonly T[]>,
+  batches: AsyncIterable<T>,
   call: Call,
-): AsyncGenerator<readonly T[]> {
+): AsyncGenerator<T> {
   try {
     for await (const batch of batches) {
       call.signal.throwIfAborted();

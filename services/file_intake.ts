@@ -7,8 +7,8 @@
  *
  * @module
  */
+import type { DecodedChunk } from "../decode/chunks.ts";
 import { dataLoss, invalidArgument, outOfRange, overLimit } from "../errors.ts";
-import type { FileChunk } from "../gen/sluice/v1/file_upload_pb.ts";
 import { MAX_CONTENT_TYPE_BYTES, SNIFF_BYTES } from "../limits.ts";
 import type { FileInfo, FileStore, FileWriter } from "../store/types.ts";
 import { contentFault } from "./file_content.ts";
@@ -50,7 +50,7 @@ export class FileIntake {
   }
 
   /** Takes a run of chunks, whose checksums are verified side by side. Throws at the first that is wrong. */
-  async take(chunks: readonly FileChunk[]): Promise<void> {
+  async take(chunks: readonly DecodedChunk[]): Promise<void> {
     for (const chunk of chunks) this.#check(chunk);
     await Promise.all(chunks.map(verifyChecksum));
     for (const { data } of chunks) if (data.length > 0) await this.#append(data);
@@ -91,7 +91,7 @@ export class FileIntake {
     return this.#lastSeen || (this.#totalSize > 0 && this.#size === this.#totalSize);
   }
 
-  #check(chunk: FileChunk): void {
+  #check(chunk: DecodedChunk): void {
     if (this.#name === undefined) this.#begin(chunk);
     else this.#continue(chunk);
     if (chunk.checksum !== "" && !SHA256_HEX.test(chunk.checksum)) {
@@ -123,7 +123,7 @@ export class FileIntake {
     if (chunk.isLastChunk) this.#lastSeen = true;
   }
 
-  #begin(chunk: FileChunk): void {
+  #begin(chunk: DecodedChunk): void {
     const fault = checkFileName(chunk.fileName, this.o.allowedExtensions);
     if (fault) throw fault;
     const { contentType, totalSize } = chunk;
@@ -135,7 +135,7 @@ export class FileIntake {
     this.#setTotalSize(totalSize);
   }
 
-  #continue(chunk: FileChunk): void {
+  #continue(chunk: DecodedChunk): void {
     if (this.#ended) {
       // A total_size that is reached ends the file; the chunk that says so too may come as one of its own.
       const saysSo = !this.#lastSeen && chunk.isLastChunk && chunk.data.length === 0;
@@ -197,7 +197,7 @@ export class FileIntake {
   }
 }
 
-async function verifyChecksum(chunk: FileChunk): Promise<void> {
+async function verifyChecksum(chunk: DecodedChunk): Promise<void> {
   if (chunk.checksum === "") return;
   // A view of a message's buffer, which is never shared memory.
   const digest = await crypto.subtle.digest("SHA-256", chunk.data as Uint8Array<ArrayBuffer>);

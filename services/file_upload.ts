@@ -5,11 +5,11 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
+import type { DecodedChunk } from "../decode/chunks.ts";
 import { invalidArgument, notFound, outOfRange } from "../errors.ts";
 import type {
   DeleteFileRequest,
   DownloadFileRequest,
-  FileChunk,
   FileChunkSchema,
   FileInfoSchema,
   GetFileRequest,
@@ -49,7 +49,7 @@ export function createFileUploadService(options: FileUploadOptions) {
   return {
     /** Stores one file; leaves nothing behind if it fails. */
     async uploadFile(
-      batches: AsyncIterable<readonly FileChunk[]>,
+      batches: AsyncIterable<readonly DecodedChunk[]>,
       call: Call,
     ): Promise<MessageInitShape<typeof UploadResultSchema>> {
       const intake = new FileIntake({ ...options, tenant: call.tenant });

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { LogRecord } from "../store/types.ts";
 import { parseLevel } from "./log_level.ts";
 
 export interface LogRule {
@@ -42,15 +41,21 @@ export function parseLogRules(json: string): LogRule[] {
   });
 }
 
-/** Whether the rules keep an entry. */
-export function isKept(rules: readonly LogRule[], record: LogRecord): boolean {
-  for (const { action, application, level, pattern } of rules) {
-    if (application !== undefined && record.application !== application) continue;
-    if (level !== undefined && record.level !== level) continue;
-    if (pattern !== undefined && !matchesGlob(record.message, pattern)) continue;
-    return action === "keep";
-  }
-  return true;
+/** Whether entries of one application and level are kept; where that depends on the message, what says so. */
+export type Verdict = boolean | ((message: string) => boolean);
+
+/** What the rules say of all entries of an application and level (index into LEVELS). */
+export function verdict(rules: readonly LogRule[], application: string, level: number): Verdict {
+  const fitting = rules.filter((rule) =>
+    (rule.application === undefined || rule.application === application) &&
+    (rule.level === undefined || rule.level === level)
+  );
+  if (fitting.length === 0) return true;
+  if (fitting[0].pattern === undefined) return fitting[0].action === "keep";
+  return (message) => {
+    const rule = fitting.find(({ pattern }) => pattern === undefined || matchesGlob(message, pattern));
+    return rule === undefined || rule.action === "keep";
+  };
 }
 
 /** Whether `text` as a whole looks like `pattern`. Linear in the text: the first place that fits a part is as good as any. */

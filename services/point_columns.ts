@@ -1,9 +1,9 @@
 /**
- * Validates data points and lays them out in columns.
+ * Validates data points: what their shapes have in common once for each shape, the rest in columns.
  *
  * @module
  */
-import type { DataPoint } from "../gen/sluice/v1/data_collection_pb.ts";
+import type { DecodedPoints, PointShape } from "../decode/points.ts";
 import {
   MAX_METRICS,
   MAX_NAME_BYTES,
@@ -18,137 +18,171 @@ import { type Fault, invalid } from "./tally.ts";
 import { fitsUtf8, utf8Length } from "./text.ts";
 import { type TimeBounds, timestampFault } from "./time_bounds.ts";
 
-/** Collects the valid points of a batch. */
+/** Series of a shape, one for each metric, or why none of its points is accepted. */
+type Judgement = { readonly series: readonly Series[]; readonly fault?: undefined } | { readonly fault: Fault };
+
+/** Of shapes that decoders hold, so that each is judged once. */
+const judgements = new WeakMap<PointShape, Judgement>();
+
+/** The valid points of a batch. */
 export class PointColumns {
+  readonly batch: PointBatch;
   readonly #series: Series[] = [];
   readonly #places = new Map<string, number>();
-  readonly #timestamps: number[] = [];
-  readonly #ends: number[] = [];
-  readonly #seriesOf: number[] = [];
-  readonly #values: number[] = [];
-  /** Index in the stream of each point. */
-  readonly indexes: number[] = [];
+  /** Index of each point in the batch that they came in. */
+  readonly #indexes: Int32Array;
 
-  constructor(private readonly bounds: TimeBounds) {}
-
-  get batch(): PointBatch {
-    return {
-      series: this.#series,
-      timestamps: this.#timestamps,
-      ends: this.#ends,
-      seriesOf: this.#seriesOf,
-      values: this.#values,
-    };
-  }
-
-  /** Takes a point, or says why not. */
-  add(index: number, point: DataPoint): Fault | undefined {
-    const timestamp = Number(point.timestamp);
-    const fault = pointFault(point) ?? timestampFault(timestamp, this.bounds);
-    if (fault) return fault;
-    const tags = sortTags(point.tags);
-    for (const metric in point.metrics) {
-      const key = seriesKey(point.source, metric, tags);
-      let place = this.#places.get(key);
-      if (place === undefined) {
-        place = this.#series.push({ source: point.source, metric, tags, key }) - 1;
-        this.#places.set(key, place);
+  /** `onFault` is told which points of the batch are refused, and why. */
+  constructor(points: DecodedPoints, bounds: TimeBounds, onFault: (index: number, fault: Fault) => void) {
+    const { shapes, shapeOf, timestamps, values } = points;
+    const judged = shapes.map(judge);
+    /** Places of each shape's series, once it has been seen. */
+    const places: (readonly number[] | undefined)[] = new Array(shapes.length);
+    const indexes = new Int32Array(points.length);
+    const kept = columns(points.length, values.length);
+    let count = 0;
+    let samples = 0;
+    let from = 0;
+    for (let i = 0; i < points.length; i++) {
+      const s = shapeOf[i];
+      const first = from;
+      from += shapes[s].metrics.length;
+      const timestamp = timestamps[i];
+      const fault = judged[s].fault ?? valueFault(values, first, from, shapes[s]) ??
+        (timestamp >= bounds.oldest && timestamp <= bounds.newest ? undefined : timestampFault(timestamp, bounds));
+      if (fault !== undefined) {
+        onFault(i, fault);
+        continue;
       }
-      this.#seriesOf.push(place);
-      this.#values.push(point.metrics[metric]);
+      const own = places[s] ??= this.#placesOf(judged[s]);
+      for (let j = first; j < from; j++) {
+        kept.seriesOf[samples] = own[j - first];
+        kept.values[samples++] = values[j];
+      }
+      kept.timestamps[count] = timestamp;
+      kept.ends[count] = samples;
+      indexes[count++] = i;
     }
-    this.#timestamps.push(timestamp);
-    this.#ends.push(this.#values.length);
-    this.indexes.push(index);
+    this.#indexes = indexes;
+    this.batch = cut(this.#series, kept, count, samples);
   }
 
-  /** The same without the points that have a sample of a refused series; `onRefused` is told which. */
+  /** The batch without the points that have a sample of a refused series; `onRefused` is told which. */
   without(refused: ReadonlySet<Series>, onRefused: (index: number, series: Series) => void): PointBatch {
     if (refused.size === 0) return this.batch;
-    const kept: PointBatch & { ends: number[]; timestamps: number[]; seriesOf: number[]; values: number[] } = {
-      series: this.#series,
-      timestamps: [],
-      ends: [],
-      seriesOf: [],
-      values: [],
-    };
-    let from = 0;
-    for (const [i, end] of this.#ends.entries()) {
-      const seriesOf = this.#seriesOf.slice(from, end);
-      const wrong = seriesOf.find((s) => refused.has(this.#series[s]));
+    const { timestamps, ends, seriesOf, values } = this.batch;
+    const kept = columns(ends.length, values.length);
+    let count = 0;
+    let samples = 0;
+    for (let i = 0, from = 0; i < ends.length; from = ends[i++]) {
+      const wrong = seriesOf.subarray(from, ends[i]).find((s) => refused.has(this.#series[s]));
       if (wrong !== undefined) {
-        onRefused(this.indexes[i], this.#series[wrong]);
-      } else {
-        kept.seriesOf.push(...seriesOf);
-        kept.values.push(...this.#values.slice(from, end));
-        kept.timestamps.push(this.#timestamps[i]);
-        kept.ends.push(kept.values.length);
+        onRefused(this.#indexes[i], this.#series[wrong]);
+        continue;
       }
-      from = end;
+      kept.seriesOf.set(seriesOf.subarray(from, ends[i]), samples);
+      kept.values.set(values.subarray(from, ends[i]), samples);
+      samples += ends[i] - from;
+      kept.timestamps[count] = timestamps[i];
+      kept.ends[count++] = samples;
     }
-    return kept;
+    return cut(this.#series, kept, count, samples);
+  }
+
+  /** Where the series of a shape stand in the batch; several shapes may have the same. */
+  #placesOf(judgement: Judgement): number[] {
+    if (judgement.fault) return [];
+    return judgement.series.map((series) => {
+      let place = this.#places.get(series.key);
+      if (place === undefined) {
+        place = this.#series.push(series) - 1;
+        this.#places.set(series.key, place);
+      }
+      return place;
+    });
   }
 }
 
-function pointFault(point: DataPoint): Fault | undefined {
-  const { source, metrics, tags } = point;
+type Columns = Omit<PointBatch, "series">;
+
+function columns(points: number, samples: number): Columns {
+  return {
+    timestamps: new Float64Array(points),
+    ends: new Int32Array(points),
+    seriesOf: new Int32Array(samples),
+    values: new Float64Array(samples),
+  };
+}
+
+/** The batch that columns hold from their beginning. */
+function cut(series: readonly Series[], columns: Columns, points: number, samples: number): PointBatch {
+  return {
+    series,
+    timestamps: columns.timestamps.subarray(0, points),
+    ends: columns.ends.subarray(0, points),
+    seriesOf: columns.seriesOf.subarray(0, samples),
+    values: columns.values.subarray(0, samples),
+  };
+}
+
+function judge(shape: PointShape): Judgement {
+  let judgement = judgements.get(shape);
+  if (judgement === undefined) {
+    const fault = shapeFault(shape);
+    judgement = fault ? { fault } : { series: seriesOf(shape) };
+    judgements.set(shape, judgement);
+  }
+  return judgement;
+}
+
+function seriesOf({ source, metrics, tags }: PointShape): Series[] {
+  const sorted = sortTags(tags);
+  return metrics.map((metric) => ({ source, metric, tags: sorted, key: seriesKey(source, metric, sorted) }));
+}
+
+function valueFault(values: Float64Array, first: number, end: number, { metrics }: PointShape): Fault | undefined {
+  for (let j = first; j < end; j++) {
+    if (Number.isFinite(values[j])) continue;
+    return invalid(
+      shortened(`metrics[${metrics[j - first]}]`),
+      `must be a finite number: current value is ${values[j]}`,
+    );
+  }
+}
+
+function shapeFault({ source, metrics, tags }: PointShape): Fault | undefined {
   if (source === "") return invalid("source", "must not be empty");
-  const sourceFault = nameFault("source", source);
+  const sourceFault = textFault("source", source, MAX_NAME_BYTES);
   if (sourceFault) return sourceFault;
 
   let longestMetric = 0;
-  let count = 0;
-  for (const metric in metrics) {
-    count++;
+  for (const metric of metrics) {
     if (metric === "") return invalid("metrics", "must not have an empty name");
-    const fault = nameFault("metrics", metric);
+    const fault = textFault("metrics", metric, MAX_NAME_BYTES);
     if (fault) return fault;
-    const value = metrics[metric];
-    if (!Number.isFinite(value)) {
-      return invalid(`metrics[${metric}]`, `must be a finite number: current value is ${value}`);
-    }
-    longestMetric = Math.max(longestMetric, metric.length);
+    longestMetric = Math.max(longestMetric, utf8Length(metric));
   }
-  if (count === 0) return invalid("metrics", "must have at least one value");
-  if (count > MAX_METRICS) return invalid("metrics", `must be at most ${MAX_METRICS}: there are ${count}`);
+  if (metrics.length === 0) return invalid("metrics", "must have at least one value");
+  if (metrics.length > MAX_METRICS) {
+    return invalid("metrics", `must be at most ${MAX_METRICS}: there are ${metrics.length}`);
+  }
 
-  let tagLength = 0;
-  count = 0;
-  for (const key in tags) {
-    count++;
+  let tagBytes = 0;
+  for (const [key, value] of tags) {
     if (key === "") return invalid("tags", "must not have an empty key");
-    const value = tags[key];
-    const fault = nameFault("tags", key) ?? textFault(`tags[${key}]`, value, MAX_TAG_VALUE_BYTES);
+    const fault = textFault("tags", key, MAX_NAME_BYTES) ?? textFault(`tags[${key}]`, value, MAX_TAG_VALUE_BYTES);
     if (fault) return fault;
-    tagLength += key.length + value.length;
+    tagBytes += utf8Length(key) + utf8Length(value);
   }
-  if (count > MAX_TAGS) return invalid("tags", `must be at most ${MAX_TAGS}: there are ${count}`);
-
-  // A UTF-16 code unit takes one to three bytes: what is far from the limit is not encoded only to be counted.
-  const length = source.length + longestMetric + tagLength;
-  if (length * 3 > MAX_SERIES_BYTES && seriesBytes(point) > MAX_SERIES_BYTES) {
+  if (tags.length > MAX_TAGS) return invalid("tags", `must be at most ${MAX_TAGS}: there are ${tags.length}`);
+  if (utf8Length(source) + longestMetric + tagBytes > MAX_SERIES_BYTES) {
     return invalid("tags", `must, with source and metric, have at most ${MAX_SERIES_BYTES} bytes`);
   }
 }
 
-function nameFault(field: string, name: string): Fault | undefined {
-  return textFault(field, name, MAX_NAME_BYTES);
-}
-
 function textFault(field: string, text: string, limit: number): Fault | undefined {
-  if (!fitsUtf8(text, limit)) {
-    return invalid(shortened(field), `must have at most ${limit} bytes: it has ${utf8Length(text)}`);
-  }
-  if (!text.isWellFormed()) return invalid(shortened(field), "must be valid Unicode");
-}
-
-/** Bytes of source, tags and the longest metric's name in UTF-8. */
-function seriesBytes({ source, metrics, tags }: DataPoint): number {
-  let bytes = utf8Length(source);
-  for (const key in tags) bytes += utf8Length(key) + utf8Length(tags[key]);
-  let longest = 0;
-  for (const metric in metrics) longest = Math.max(longest, utf8Length(metric));
-  return bytes + longest;
+  if (fitsUtf8(text, limit)) return undefined;
+  return invalid(shortened(field), `must have at most ${limit} bytes: it has ${utf8Length(text)}`);
 }
 
 /** A field's name for a rejection: what is too long must not be repeated whole. */

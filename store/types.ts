@@ -23,10 +23,10 @@ export interface Series {
 export interface PointBatch {
   readonly series: readonly Series[];
   /** ms since the epoch, one a point. */
-  readonly timestamps: readonly number[];
-  readonly ends: readonly number[];
-  readonly seriesOf: readonly number[];
-  readonly values: readonly number[];
+  readonly timestamps: Float64Array;
+  readonly ends: Int32Array;
+  readonly seriesOf: Int32Array;
+  readonly values: Float64Array;
 }
 
 /** Takes the points of one call. */
@@ -90,7 +90,7 @@ export interface PointStore {
 /** Levels in ascending order; a record's level is an index into it. */
 export const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] as const;
 
-/** A validated log entry. */
+/** A log entry. */
 export interface LogRecord {
   readonly application: string;
   /** Index into LEVELS. */
@@ -107,10 +107,36 @@ export interface StoredLog extends LogRecord {
   readonly id: string;
 }
 
+/** What log entries have in common. */
+export interface LogShape {
+  readonly application: string;
+  /** Index into LEVELS. */
+  readonly level: number;
+  /** Keys of the fields, each once, sorted by code units. */
+  readonly keys: readonly string[];
+}
+
+/**
+ * Validated log entries in columns: entry `i` has the shape `shapes[shapeOf[i]]`, and the texts from `firsts[i]` up to the
+ * next entry's: its message, and then the value of each key of its shape. Text `t` is the UTF-8 in `texts` from
+ * `ends[t - 1]` (0 for the first) up to `ends[t]`.
+ */
+export interface LogBatch {
+  readonly shapes: readonly LogShape[];
+  readonly shapeOf: Int32Array;
+  /** ms since the epoch. */
+  readonly timestamps: Float64Array;
+  readonly firsts: Int32Array;
+  readonly texts: Uint8Array;
+  readonly ends: Int32Array;
+  /** UTF-16 code units of each text. */
+  readonly units: Int32Array;
+}
+
 /** Takes the entries of one call. */
 export interface LogWriter {
-  /** Takes entries; resolves when there is room for more, which is before they are durable. */
-  write(records: readonly LogRecord[]): Promise<void>;
+  /** Takes a batch; resolves when there is room for more, which is before it is durable. */
+  write(batch: LogBatch): Promise<void>;
   /** Resolves when all that was written is durable; rejects if any of it is not. */
   flush(): Promise<void>;
 }

@@ -65,6 +65,15 @@ export class ByteWriter {
     this.#varint(value);
   }
 
+  /** Each of `values`, of which none is negative, as a varint. */
+  varints(values: Int32Array): void {
+    this.#reserve(values.length * 5);
+    for (const value of values) {
+      if (value < 0x80) this.#bytes[this.#length++] = value;
+      else this.#varint(value);
+    }
+  }
+
   /** @throws {RangeError} If `value` is no whole number between -(2^53) and 2^53. */
   signed(value: number): void {
     if (!Number.isSafeInteger(value)) throw new RangeError(`Cannot write a signed varint: current value is ${value}`);

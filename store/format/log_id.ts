@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LogRecord, StoredLog } from "../types.ts";
+import type { LogColumns } from "./log_columns.ts";
 
 /** Characters of an origin: a ULID's. */
 const ORIGIN_LENGTH = 26;
@@ -12,11 +12,14 @@ const ORDINAL_DIGITS = 4;
 /** The greatest place. */
 export const MAX_ORDINAL = 36 ** ORDINAL_DIGITS - 1;
 
-/** An entry and the two parts of its id. */
+/** Entries in the order of time and then id, and the two parts of their ids. */
 export interface Placed {
-  readonly record: LogRecord;
-  readonly origin: string;
-  readonly ordinal: number;
+  /** Places in their columns. */
+  readonly order: Int32Array;
+  /** One an entry of `order`, or one for all. */
+  readonly origins: readonly string[];
+  /** One an entry of `order`. */
+  readonly ordinals: Int32Array;
 }
 
 /**
@@ -30,25 +33,38 @@ export function logId(origin: string, ordinal: number): string {
   return `${origin}-${ordinal.toString(36).padStart(ORDINAL_DIGITS, "0")}`;
 }
 
-/** Sorts entries by time and then id, and gives ids to those that have none. */
-export function place(records: readonly (LogRecord | StoredLog)[], origin: string): Placed[] {
+/** Sorts entries by time and then id, and gives ids to those that have none; those stay as they arrived. */
+export function place({ timestamps, ids }: LogColumns, origin: string): Placed {
   if (origin.length !== ORIGIN_LENGTH) throw new RangeError(`Cannot use ${JSON.stringify(origin)} as an origin`);
-  if (records.length > MAX_ORDINAL + 1) throw new RangeError(`Cannot give ids to ${records.length} entries`);
-  const sorted = records.toSorted((a, b) => a.timestamp - b.timestamp || compareIds(a, b));
-  return sorted.map((record, i) => {
-    if (!("id" in record)) return { record, origin, ordinal: i };
-    const placed = { record, origin: record.id.slice(0, ORIGIN_LENGTH), ordinal: ordinalOf(record.id) };
-    if (logId(placed.origin, placed.ordinal) !== record.id) throw new RangeError(`Cannot keep the id ${record.id}`);
-    return placed;
+  const count = timestamps.length;
+  if (count > MAX_ORDINAL + 1) throw new RangeError(`Cannot give ids to ${count} entries`);
+  const order = new Int32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
+  const ordinals = order.slice();
+  const known = ids?.some((id) => id !== undefined) ? ids : undefined;
+  if (known || !isSorted(timestamps)) {
+    order.sort((a, b) => timestamps[a] - timestamps[b] || (known ? compareIds(known[a], known[b]) : 0) || a - b);
+  }
+  if (!known) return { order, origins: [origin], ordinals };
+  const origins = Array.from(order, (i, at) => {
+    const id = known[i];
+    if (id === undefined) return origin;
+    const own = id.slice(0, ORIGIN_LENGTH);
+    const ordinal = parseInt(id.slice(ORIGIN_LENGTH + 1), 36);
+    if (logId(own, ordinal) !== id) throw new RangeError(`Cannot keep the id ${id}`);
+    ordinals[at] = ordinal;
+    return own;
   });
+  return { order, origins, ordinals };
 }
 
-/** Entries without an id stay as they arrived. */
-function compareIds(a: LogRecord | StoredLog, b: LogRecord | StoredLog): number {
-  if (!("id" in a) || !("id" in b) || a.id === b.id) return 0;
-  return a.id < b.id ? -1 : 1;
+function isSorted(timestamps: Float64Array): boolean {
+  for (let i = 1; i < timestamps.length; i++) if (timestamps[i] < timestamps[i - 1]) return false;
+  return true;
 }
 
-function ordinalOf(id: string): number {
-  return parseInt(id.slice(ORIGIN_LENGTH + 1), 36);
+/** An entry without an id comes last, as its id will be the latest. */
+function compareIds(a: string | undefined, b: string | undefined): number {
+  if (a === b) return 0;
+  return a === undefined || (b !== undefined && a > b) ? 1 : -1;
 }

@@ -18,8 +18,8 @@
  * @module
  */
 import { KIB } from "../../limits.ts";
-import { LEVELS, type LogRecord, type LogSearch } from "../types.ts";
-import { BloomBuilder, bloomHas, fieldToken } from "./bloom.ts";
+import { LEVELS, type LogBatch, type LogSearch } from "../types.ts";
+import { BloomBuilder, bloomHas, type FieldPrefix, fieldPrefix, fieldToken } from "./bloom.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { forEachToken } from "./tokens.ts";
 import { DamagedError } from "./value.ts";
@@ -30,35 +30,50 @@ const MAX_NAMES_BYTES = 4 * KIB;
 /** What of a search an index can judge. */
 export type IndexSearch = Pick<LogSearch, "application" | "minLevel" | "from" | "to" | "words" | "fields">;
 
-/** Encodes the index of a segment with these entries. */
-export function encodeLogIndex(records: readonly LogRecord[]): Uint8Array<ArrayBuffer> {
-  let minTime = Infinity;
-  let maxTime = -Infinity;
+/**
+ * Encodes the index of a segment.
+ *
+ * @param order The places of the segment's entries in `batch`, in the order of their timestamps.
+ */
+export function encodeLogIndex(batch: LogBatch, order: Int32Array): Uint8Array<ArrayBuffer> {
+  const { shapes, shapeOf, timestamps } = batch;
+  const entries = new Int32Array(shapes.length);
+  for (const i of order) entries[shapeOf[i]]++;
   const levels = LEVELS.map(() => 0);
   const applications = new Map<string, number>();
   const fieldNames = new Set<string>();
-  const bloom = new BloomBuilder();
-  for (const { timestamp, level, application, message, fields } of records) {
-    if (timestamp < minTime) minTime = timestamp;
-    if (timestamp > maxTime) maxTime = timestamp;
-    levels[level]++;
-    applications.set(application, (applications.get(application) ?? 0) + 1);
-    bloom.addWords(message);
-    for (const [key, value] of fields) {
-      fieldNames.add(key);
-      bloom.addWords(value);
-      bloom.addField(key, value);
-    }
+  for (const [place, { application, level, keys }] of shapes.entries()) {
+    const count = entries[place];
+    if (count === 0) continue;
+    levels[level] += count;
+    applications.set(application, (applications.get(application) ?? 0) + count);
+    for (const key of keys) fieldNames.add(key);
   }
+  const minTime = order.length === 0 ? 0 : timestamps[order[0]];
+  const maxTime = order.length === 0 ? 0 : timestamps[order[order.length - 1]];
   const out = new ByteWriter(8 * KIB);
-  out.signed(records.length === 0 ? 0 : minTime);
-  out.varint(records.length === 0 ? 0 : maxTime - minTime);
+  out.signed(minTime);
+  out.varint(maxTime - minTime);
   for (const count of levels) out.varint(count);
   const frequent = Array.from(applications).sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1));
   writeNames(out, frequent.map(([name]) => name), (name) => out.varint(applications.get(name) ?? 0));
   writeNames(out, Array.from(fieldNames).sort(), () => {});
-  out.raw(bloom.build());
+  out.raw(encodeBloom(batch, order));
   return out.finish();
+}
+
+/** The filter of the words of messages and field values, and of whole fields. */
+function encodeBloom({ shapes, shapeOf, firsts, texts, ends }: LogBatch, order: Int32Array): Uint8Array {
+  const bloom = new BloomBuilder();
+  const prefixes: FieldPrefix[][] = new Array(shapes.length);
+  for (const i of order) {
+    const place = shapeOf[i];
+    const keys = prefixes[place] ??= shapes[place].keys.map(fieldPrefix);
+    const first = firsts[i];
+    bloom.addWords(texts, first === 0 ? 0 : ends[first - 1], ends[first]);
+    for (let k = 0; k < keys.length; k++) bloom.addField(keys[k], texts, ends[first + k], ends[first + k + 1]);
+  }
+  return bloom.build();
 }
 
 /** @throws {DamagedError} If `bytes` is no index. */

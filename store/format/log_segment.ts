@@ -22,23 +22,25 @@
  *
  * An entry's id is the origin, which is the ULID of the commit that first stored it, and its ordinal there. The segment
  * has both as columns, so that compaction can merge segments and keep ids; where they are regular they compress to
- * almost nothing. All texts are one string, which is encoded and decoded at once; the values of a field stand together,
+ * almost nothing. All texts are one string, which is decoded at once; the values of a field stand together,
  * for they are alike.
  *
  * @module
  */
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompressSync } from "node:zlib";
 import { MAX_SEGMENT_BYTES, MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
-import { LEVELS, type LogRecord, type StoredLog } from "../types.ts";
-import { ByteReader, ByteWriter, decodeUtf8 } from "./bytes.ts";
-import { logId, MAX_ORDINAL, place, type Placed } from "./log_id.ts";
+import { ByteWriter } from "./bytes.ts";
+import type { LogColumns } from "./log_columns.ts";
+import { place, type Placed } from "./log_id.ts";
 import { encodeLogIndex } from "./log_index.ts";
-import { DamagedError } from "./value.ts";
 
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-const SEPARATOR = "\n";
+/** Between texts: a line feed. */
+const SEPARATOR = 0x0a;
+/** Up to this length a loop over bytes beats a call of set(). */
+const SHORT_TEXT = 40;
 /** Entries of a segment. Empty ones compress so well that the limit of bytes would let in very many. */
-const MAX_SEGMENT_ENTRIES = 65_536;
+export const MAX_SEGMENT_ENTRIES = 65_536;
 
 /** A segment with its index, made by `packLogSegments()`. */
 export interface PackedLogs {
@@ -54,12 +56,13 @@ export interface PackedLogs {
 /**
  * Encodes entries as one segment, of whatever size; see `packLogSegments()`.
  *
- * @param records In any order. Those that have an id keep it; others get one of `origin`, by their place in time.
+ * @param columns Entries in any order. Those that have an id keep it; others get one of `origin`, by their place in time.
  * @throws {RangeError} If there are none, more than a segment may unpack to, or an id that is not of `logId()`.
  */
-export function encodeLogSegment(records: readonly (LogRecord | StoredLog)[], origin: string): Uint8Array<ArrayBuffer> {
-  const segment = encode(place(records, origin));
-  if (segment === undefined) throw new RangeError(`Cannot encode ${records.length} entries as one segment`);
+export function encodeLogSegment(columns: LogColumns, origin: string): Uint8Array<ArrayBuffer> {
+  const count = columns.timestamps.length;
+  const segment = encode(columns, place(columns, origin), 0, count);
+  if (segment === undefined) throw new RangeError(`Cannot encode ${count} entries as one segment`);
   return segment;
 }
 
@@ -67,130 +70,138 @@ export function encodeLogSegment(records: readonly (LogRecord | StoredLog)[], or
  * Encodes entries as as many segments as it takes for each to have at most MAX_SEGMENT_BYTES, each with its index.
  * Entries are sorted and get their ids before they are divided, so ids are unique among all segments.
  *
- * @param records As of `encodeLogSegment()`.
+ * @param columns As of `encodeLogSegment()`.
  * @throws {RangeError} If one entry alone does not fit a segment, or has an id that is not of `logId()`.
  */
-export function packLogSegments(records: readonly (LogRecord | StoredLog)[], origin: string): PackedLogs[] {
-  return records.length === 0 ? [] : pack(place(records, origin));
+export function packLogSegments(columns: LogColumns, origin: string): PackedLogs[] {
+  const count = columns.timestamps.length;
+  return count === 0 ? [] : pack(columns, place(columns, origin), 0, count);
 }
 
-/**
- * The entries of a segment, in order.
- *
- * @throws {DamagedError} If `bytes` is not one whole segment.
- */
-export function decodeLogSegment(bytes: Uint8Array): StoredLog[] {
-  const reader = decompress(bytes);
-  const count = reader.count(6);
-  if (count > MAX_SEGMENT_ENTRIES) throw new DamagedError(`Cannot decode ${count} entries`);
-  const origins = readStrings(reader);
-  const names = readStrings(reader);
-  let time = reader.signed();
-  const timestamps = readColumn(count, () => time += reader.varint());
-  const originOf = origins.length === 1 ? undefined : readColumn(count, () => reader.varint());
-  let ordinal = -1;
-  const ordinals = readColumn(count, () => ordinal += reader.signed() + 1);
-  const applications = readColumn(count, () => reader.varint());
-  const levels = readColumn(count, () => reader.u8());
-  let fields = 0;
-  const fieldCounts = readColumn(count, () => {
-    const own = reader.varint();
-    fields += own;
-    return own;
-  });
-  if (fields > reader.remaining) throw new DamagedError(`Cannot decode ${fields} fields`);
-  const nameOf = readColumn(fields, () => reader.varint());
-
-  const texts = readTexts(reader, count + fields);
-  const values = valuesByName(nameOf, names.length, texts, count);
-  const entries: StoredLog[] = new Array(count);
-  for (let i = 0, field = 0; i < count; i++) {
-    const own: [string, string][] = [];
-    for (let left = fieldCounts[i]; left > 0; left--, field++) own.push([names[nameOf[field]], values[field]]);
-    if (!(ordinals[i] >= 0 && ordinals[i] <= MAX_ORDINAL) || levels[i] >= LEVELS.length) {
-      throw new DamagedError(`Cannot decode an entry of ordinal ${ordinals[i]} and level ${levels[i]}`);
-    }
-    entries[i] = {
-      id: logId(known(origins, originOf === undefined ? 0 : originOf[i]), ordinals[i]),
-      application: known(names, applications[i]),
-      level: levels[i],
-      timestamp: timestamps[i],
-      message: texts[i],
-      fields: own,
-    };
-  }
-  return entries;
-}
-
-function pack(entries: readonly Placed[]): PackedLogs[] {
-  const segment = encode(entries);
+/** Packs the entries from `first` up to `end` of the order. */
+function pack(columns: LogColumns, placed: Placed, first: number, end: number): PackedLogs[] {
+  const segment = encode(columns, placed, first, end);
   if (segment === undefined || segment.length > MAX_SEGMENT_BYTES) {
-    if (entries.length === 1) throw new RangeError("Cannot pack an entry as it does not fit a segment");
-    const middle = entries.length >>> 1;
-    return [...pack(entries.slice(0, middle)), ...pack(entries.slice(middle))];
+    if (end - first === 1) throw new RangeError("Cannot pack an entry as it does not fit a segment");
+    const middle = first + ((end - first) >>> 1);
+    return [...pack(columns, placed, first, middle), ...pack(columns, placed, middle, end)];
   }
+  const order = placed.order.subarray(first, end);
   return [{
     segment,
-    index: encodeLogIndex(entries.map(({ record }) => record)),
-    minTime: entries[0].record.timestamp,
-    maxTime: entries[entries.length - 1].record.timestamp,
-    count: entries.length,
+    index: encodeLogIndex(columns, order),
+    minTime: columns.timestamps[order[0]],
+    maxTime: columns.timestamps[order[order.length - 1]],
+    count: order.length,
   }];
 }
 
 /** Undefined if the segment would unpack to more than a reader accepts. */
-function encode(entries: readonly Placed[]): Uint8Array<ArrayBuffer> | undefined {
-  if (entries.length === 0 || entries.length > MAX_SEGMENT_ENTRIES) return undefined;
+function encode(columns: LogColumns, placed: Placed, first: number, end: number): Uint8Array<ArrayBuffer> | undefined {
+  const count = end - first;
+  if (count === 0 || count > MAX_SEGMENT_ENTRIES) return undefined;
+  const { timestamps, ends, units } = columns;
+  const order = placed.order.subarray(first, end);
+  const { names, numbers, texts } = arrange(columns, order);
+  const body = new ByteWriter(16 * 1024);
+  body.varint(count);
   const origins = new Strings();
-  const names = new Strings();
-  const times = new ByteWriter(entries.length * 3);
-  const originOf = new ByteWriter(entries.length);
-  const ordinals = new ByteWriter(entries.length);
-  const applications = new ByteWriter(entries.length);
-  const levels = new ByteWriter(entries.length);
-  const fieldCounts = new ByteWriter(entries.length);
-  const fieldNames = new ByteWriter(entries.length * 4);
-  const texts: string[] = [];
-  /** Field values by the index of their name. */
-  const values: string[][] = [];
-  const minTime = entries[0].record.timestamp;
-  let timeBefore = minTime;
-  let ordinalBefore = -1;
-  for (const { record, origin, ordinal } of entries) {
-    times.varint(record.timestamp - timeBefore);
-    timeBefore = record.timestamp;
-    originOf.varint(origins.index(origin));
-    ordinals.signed(ordinal - ordinalBefore - 1);
-    ordinalBefore = ordinal;
-    applications.varint(names.index(record.application));
-    levels.u8(record.level);
-    fieldCounts.varint(record.fields.length);
-    texts.push(record.message);
-    for (const [key, value] of record.fields) {
-      const name = names.index(key);
-      fieldNames.varint(name);
-      (values[name] ??= []).push(value);
-    }
-  }
-  for (const ofName of values) if (ofName !== undefined) { for (const value of ofName) texts.push(value); }
-
-  const body = new ByteWriter(128 * 1024);
-  body.varint(entries.length);
+  const originOf = new ByteWriter(count);
+  if (placed.origins.length === 1) origins.index(placed.origins[0]);
+  else for (let at = first; at < end; at++) originOf.varint(origins.index(placed.origins[at]));
   origins.write(body);
   names.write(body);
-  body.signed(minTime);
-  body.raw(times.view());
+  let timeBefore = timestamps[order[0]];
+  body.signed(timeBefore);
+  for (const i of order) {
+    body.varint(timestamps[i] - timeBefore);
+    timeBefore = timestamps[i];
+  }
   if (origins.size > 1) body.raw(originOf.view());
-  for (const column of [ordinals, applications, levels, fieldCounts, fieldNames]) body.raw(column.view());
-  for (const text of texts) body.varint(text.length);
-  body.text(texts.join(SEPARATOR));
-  if (body.length > MAX_SEGMENT_RAW_BYTES) return undefined;
+  let ordinalBefore = -1;
+  for (let at = first; at < end; at++) {
+    body.signed(placed.ordinals[at] - ordinalBefore - 1);
+    ordinalBefore = placed.ordinals[at];
+  }
+  body.varints(numbers);
+  const lengths = new Int32Array(texts.length);
+  let bytes = texts.length - 1;
+  for (let n = 0; n < texts.length; n++) {
+    const t = texts[n];
+    lengths[n] = units[t];
+    bytes += ends[t] - (t === 0 ? 0 : ends[t - 1]);
+  }
+  body.varints(lengths);
+  const length = body.length + bytes;
+  if (length > MAX_SEGMENT_RAW_BYTES) return undefined;
+  const raw = new Uint8Array(length);
+  raw.set(body.view());
+  copyTexts(columns, texts, raw, body.length);
 
-  const compressed = zstdCompressSync(body.view(), ZSTD);
+  const compressed = zstdCompressSync(raw, ZSTD);
   const out = new ByteWriter(compressed.length + 8);
-  out.varint(body.length);
+  out.varint(length);
   out.raw(compressed);
   return out.finish();
+}
+
+/**
+ * Names, the numbers of the columns from applications to field names, and the texts in the order of the segment: messages,
+ * then field values by the index of their name.
+ */
+function arrange({ shapes, shapeOf, firsts }: LogColumns, order: Int32Array) {
+  const count = order.length;
+  const names = new Strings();
+  /** Of each shape that occurs: the indexes of its application and of its keys. */
+  const namesOf: Int32Array[] = new Array(shapes.length);
+  let fields = 0;
+  for (const i of order) {
+    const place = shapeOf[i];
+    const { application, keys } = shapes[place];
+    namesOf[place] ??= Int32Array.from([application, ...keys], (name) => names.index(name));
+    fields += keys.length;
+  }
+  const numbers = new Int32Array(3 * count + fields);
+  const nameAt = 3 * count;
+  /** Where the next value of each name goes: behind those of the names before. */
+  const next = new Int32Array(names.size + 1);
+  for (let at = 0, field = nameAt; at < count; at++) {
+    const place = shapeOf[order[at]];
+    const own = namesOf[place];
+    numbers[at] = own[0];
+    numbers[count + at] = shapes[place].level;
+    numbers[2 * count + at] = own.length - 1;
+    for (let k = 1; k < own.length; k++) {
+      numbers[field++] = own[k];
+      next[own[k] + 1]++;
+    }
+  }
+  next[0] = count;
+  for (let name = 1; name < next.length; name++) next[name] += next[name - 1];
+  const texts = new Int32Array(count + fields);
+  for (let at = 0, field = nameAt; at < count; at++) {
+    const first = firsts[order[at]];
+    texts[at] = first;
+    const own = numbers[2 * count + at];
+    for (let k = 1; k <= own; k++) texts[next[numbers[field++]]++] = first + k;
+  }
+  return { names, numbers, texts };
+}
+
+/** Copies texts to `out` from `at` on, with separators between them. */
+function copyTexts({ texts, ends }: LogColumns, order: Int32Array, out: Uint8Array, at: number): void {
+  for (let n = 0; n < order.length; n++) {
+    const t = order[n];
+    const end = ends[t];
+    let from = t === 0 ? 0 : ends[t - 1];
+    if (n > 0) out[at++] = SEPARATOR;
+    if (end - from > SHORT_TEXT) {
+      out.set(texts.subarray(from, end), at);
+      at += end - from;
+    } else {
+      while (from < end) out[at++] = texts[from++];
+    }
+  }
 }
 
 /** Distinct strings in the order of first use. */
@@ -212,59 +223,4 @@ class Strings {
     out.varint(this.#indexes.size);
     for (const text of this.#indexes.keys()) out.string(text);
   }
-}
-
-function decompress(bytes: Uint8Array): ByteReader {
-  const reader = new ByteReader(bytes);
-  const length = reader.varint();
-  let body: Uint8Array;
-  try {
-    body = zstdDecompressSync(reader.raw(reader.remaining), { maxOutputLength: MAX_SEGMENT_RAW_BYTES });
-  } catch (cause) {
-    throw new DamagedError("Cannot decompress a segment", { cause });
-  }
-  // A frame that ends too early is no error to zlib.
-  if (body.length !== length) throw new DamagedError(`Cannot use ${body.length} bytes as a segment of ${length}`);
-  return new ByteReader(body);
-}
-
-function readStrings(reader: ByteReader): string[] {
-  return Array.from({ length: reader.count() }, () => reader.string());
-}
-
-function readColumn(count: number, next: () => number): Float64Array {
-  const column = new Float64Array(count);
-  for (let i = 0; i < count; i++) column[i] = next();
-  return column;
-}
-
-/** The texts at the end of a segment. */
-function readTexts(reader: ByteReader, count: number): string[] {
-  if (count > reader.remaining) throw new DamagedError(`Cannot decode ${count} texts`);
-  const lengths = readColumn(count, () => reader.varint());
-  const all = decodeUtf8(reader.raw(reader.remaining));
-  const texts: string[] = new Array(count);
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    texts[i] = all.slice(at, at + lengths[i]);
-    at += lengths[i] + SEPARATOR.length;
-  }
-  if (at - SEPARATOR.length !== all.length) throw new DamagedError(`Cannot find ${count} texts in ${all.length} units`);
-  return texts;
-}
-
-/** Field values in the order of `nameOf`: in the segment they stand by name, after the messages. */
-function valuesByName(nameOf: Float64Array, names: number, texts: readonly string[], messages: number): string[] {
-  const next = new Uint32Array(names + 1);
-  for (const name of nameOf) {
-    if (name >= names) throw new DamagedError(`Cannot use name ${name} of ${names}`);
-    next[name + 1]++;
-  }
-  for (let i = 1; i <= names; i++) next[i] += next[i - 1];
-  return Array.from(nameOf, (name) => texts[messages + next[name]++]);
-}
-
-function known(strings: readonly string[], index: number): string {
-  if (index >= strings.length) throw new DamagedError(`Cannot use string ${index} of ${strings.length}`);
-  return strings[index];
 }

@@ -23,9 +23,9 @@ type Tag = readonly [key: string, value: string];
 export function encodeDictionary(series: Iterable<Series>): Uint8Array<ArrayBuffer> {
   const strings = new Map<string, number>();
   const tagSets = new Map<string, number>();
-  const stringOut = new ByteWriter(1024);
-  const tagOut = new ByteWriter(256);
-  const seriesOut = new ByteWriter(256);
+  const stringOut = new ByteWriter(128);
+  const tagOut = new ByteWriter(64);
+  const seriesOut = new ByteWriter(64);
 
   const stringIndex = (text: string): number => {
     const known = strings.get(text);

@@ -31,6 +31,7 @@ import { writeIntegers } from "./integers.ts";
 import { encodeDictionary } from "./point_dictionary.ts";
 import { MAX_SEGMENT_SAMPLES } from "./point_reader.ts";
 import { Rollup } from "./rollup.ts";
+import { sortByTime } from "./time_sort.ts";
 
 export { openPointSegment, type PointSegment } from "./point_reader.ts";
 
@@ -108,9 +109,9 @@ function encode(input: PointColumns): PackedPoints | undefined {
   const dictionary = encodeDictionary(used.map((series) => input.series[series]));
   if (dictionary.length > MAX_SEGMENT_RAW_BYTES) return undefined;
 
-  const timeOut = new ByteWriter(4096);
+  const timeOut = new ByteWriter(64 + samples * 2);
   const valueOut = new ByteWriter(samples * 2);
-  const rollupOut = new ByteWriter(1024);
+  const rollupOut = new ByteWriter(64);
   const timeDirectory = new ByteWriter(64);
   const seriesDirectory = new ByteWriter(used.length * 4);
   /** Columns of timestamps so far, and the latest of each hash; a rare collision only costs a column stored twice. */
@@ -138,7 +139,7 @@ function encode(input: PointColumns): PackedPoints | undefined {
     seriesDirectory.varint(rollupOut.length - rollupStart);
   }
 
-  const out = new ByteWriter(64 + dictionary.length + valueOut.length + rollupOut.length + timeOut.length);
+  const out = new ByteWriter(32 + dictionary.length + valueOut.length + rollupOut.length + timeOut.length);
   out.signed(minTime);
   out.varint(maxTime - minTime);
   out.varint(samples);
@@ -193,16 +194,6 @@ function groupBySeries({ series, seriesOf, timestamps, values }: PointColumns): 
     );
   }
   return { used, starts, ...grouped, minTime, maxTime };
-}
-
-/** Sorts both columns in place; samples of equal times keep their order. */
-function sortByTime(timestamps: Float64Array, values: Float64Array): void {
-  let sorted = 1;
-  while (sorted < timestamps.length && timestamps[sorted - 1] <= timestamps[sorted]) sorted++;
-  if (sorted >= timestamps.length) return;
-  const order = Uint32Array.from(timestamps, (_, i) => i).sort((a, b) => timestamps[a] - timestamps[b] || a - b);
-  timestamps.set(Float64Array.from(order, (i) => timestamps[i]));
-  values.set(Float64Array.from(order, (i) => values[i]));
 }
 
 /** Appends the rollup to `out`, with its sketch, without, or not at all, as it fits in `room` bytes. */

@@ -7,7 +7,7 @@
 import type { Clock } from "../../clock.ts";
 import { HOUR, KV_LIST_BATCH } from "../../limits.ts";
 import { decodeLogIndex, type LogIndex } from "../format/log_index.ts";
-import { decodeLogSegment } from "../format/log_segment.ts";
+import { decodeLogSegment } from "../format/log_reader.ts";
 import { hasWord } from "../format/tokens.ts";
 import { FORMAT } from "../format/value.ts";
 import type { LogSearch, LogSearchResult, StoredLog } from "../types.ts";

@@ -8,17 +8,18 @@ import { Buffer } from "node:buffer";
 import { ulid } from "ulid";
 import type { Clock } from "../../clock.ts";
 import { FLUSH_ITEMS, GROUP_BYTES, GROUP_HOURS, HOUR } from "../../limits.ts";
+import { joinLogs, type LogRange } from "../format/log_columns.ts";
 import { packLogSegments } from "../format/log_segment.ts";
 import { encodeValue, FORMAT } from "../format/value.ts";
 import type { FreeSpace } from "../free_space.ts";
-import type { LogRecord, LogStore, Mutation } from "../types.ts";
+import type { LogBatch, LogStore, Mutation } from "../types.ts";
 import type { Committer } from "./committer.ts";
 import { type Contribution, Grouping, Pending } from "./grouping.ts";
 import { segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import { searchLogs } from "./log_search.ts";
 
-/** What an entry takes beside its text. */
+/** What an entry takes beside its texts and names. */
 const ENTRY_BYTES = 32;
 
 export interface LogStoreOptions {
@@ -32,7 +33,8 @@ export interface LogStoreOptions {
 
 interface LogRun extends Contribution {
   readonly tenant: string;
-  readonly records: readonly LogRecord[];
+  /** Each range is of one hour. */
+  readonly ranges: readonly LogRange[];
 }
 
 export function createLogStore(options: LogStoreOptions): LogStore {
@@ -41,9 +43,9 @@ export function createLogStore(options: LogStoreOptions): LogStore {
     writer(tenant) {
       const pending = new Pending();
       return {
-        async write(records) {
+        async write(batch) {
           await options.space.ensure();
-          for (const run of cutRuns(records)) grouping.add({ ...run, tenant, settle: pending.begin() });
+          for (const run of cutRuns(batch)) grouping.add({ ...run, tenant, settle: pending.begin() });
           await grouping.room();
           pending.check();
         },
@@ -57,49 +59,59 @@ export function createLogStore(options: LogStoreOptions): LogStore {
   };
 }
 
-/** Cuts entries so that each run fits one commit: by entries, bytes and hours, whichever comes first. */
-function* cutRuns(records: readonly LogRecord[]) {
+/** Cuts a batch so that each run fits one commit: by entries, bytes and hours, whichever comes first. */
+function* cutRuns(batch: LogBatch) {
+  const { shapeOf, timestamps, firsts, ends } = batch;
+  const nameBytes = batch.shapes.map(({ application, keys }) =>
+    ENTRY_BYTES + keys.reduce((sum, key) => sum + Buffer.byteLength(key), Buffer.byteLength(application))
+  );
+  const count = timestamps.length;
   const hours = new Set<number>();
-  let first = 0, bytes = 0;
-  const run = (end: number) => ({
-    records: records.slice(first, end),
-    items: end - first,
-    bytes,
-    hours: hours.size,
-    newSeries: 0,
-  });
-  for (let i = 0; i < records.length; i++) {
-    const hour = Math.floor(records[i].timestamp / HOUR);
-    const size = recordBytes(records[i]);
+  let ranges: LogRange[] = [];
+  let first = 0, bytes = 0, textsBefore = 0;
+  /** Of the entries since `rangeFirst`. */
+  let hour = NaN, rangeFirst = 0;
+  const endRange = (end: number) => {
+    if (end > rangeFirst) ranges.push({ batch, first: rangeFirst, end });
+    rangeFirst = end;
+  };
+  const endRun = (end: number) => {
+    endRange(end);
+    return { ranges, items: end - first, bytes, hours: hours.size, newSeries: 0 };
+  };
+  for (let i = 0; i < count; i++) {
+    const textsEnd = ends[(i + 1 < count ? firsts[i + 1] : ends.length) - 1];
+    const size = nameBytes[shapeOf[i]] + textsEnd - textsBefore;
+    textsBefore = textsEnd;
+    const ownHour = Math.floor(timestamps[i] / HOUR);
     const full = i - first === FLUSH_ITEMS || bytes + size > GROUP_BYTES ||
-      (hours.size === GROUP_HOURS && !hours.has(hour));
+      (hours.size === GROUP_HOURS && !hours.has(ownHour));
     if (full && i > first) {
-      yield run(i);
+      yield endRun(i);
+      ranges = [];
       first = i;
       bytes = 0;
+      hour = NaN;
       hours.clear();
     }
+    if (ownHour !== hour) {
+      endRange(i);
+      hour = ownHour;
+      hours.add(hour);
+    }
     bytes += size;
-    hours.add(hour);
   }
-  if (records.length > first) yield run(records.length);
-}
-
-/** About how many bytes an entry takes. */
-function recordBytes({ application, message, fields }: LogRecord): number {
-  let bytes = ENTRY_BYTES + Buffer.byteLength(application) + Buffer.byteLength(message);
-  for (const [key, value] of fields) bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
-  return bytes;
+  if (count > first) yield endRun(count);
 }
 
 async function commitLogs(options: LogStoreOptions, group: readonly LogRun[]): Promise<void> {
   await options.space.ensure(group.reduce((sum, { bytes }) => sum + bytes, 0));
   const mutations: Mutation[] = [];
   for (const [tenant, hours] of collect(group)) {
-    for (const [hour, records] of hours) {
+    for (const [hour, ranges] of hours) {
       const origin = ulid(options.clock.now());
       const expires = (hour + 1) * HOUR + options.retention;
-      for (const { segment, index } of packLogSegments(records, origin)) {
+      for (const { segment, index } of packLogSegments(joinLogs(ranges), origin)) {
         const id = ulid(options.clock.now());
         mutations.push(
           {
@@ -120,16 +132,16 @@ async function commitLogs(options: LogStoreOptions, group: readonly LogRun[]): P
 }
 
 /** The entries of a group by tenant and hour. */
-function collect(group: readonly LogRun[]): Map<string, Map<number, LogRecord[]>> {
-  const tenants = new Map<string, Map<number, LogRecord[]>>();
-  for (const { tenant, records } of group) {
+function collect(group: readonly LogRun[]): Map<string, Map<number, LogRange[]>> {
+  const tenants = new Map<string, Map<number, LogRange[]>>();
+  for (const { tenant, ranges } of group) {
     let hours = tenants.get(tenant);
     if (!hours) tenants.set(tenant, hours = new Map());
-    for (const record of records) {
-      const hour = Math.floor(record.timestamp / HOUR);
+    for (const range of ranges) {
+      const hour = Math.floor(range.batch.timestamps[range.first] / HOUR);
       const list = hours.get(hour);
-      if (list) list.push(record);
-      else hours.set(hour, [record]);
+      if (list) list.push(range);
+      else hours.set(hour, [range]);
     }
   }
   return tenants;

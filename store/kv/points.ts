@@ -84,6 +84,11 @@ function* cutRuns(batch: PointBatch, isNew: (series: Series) => boolean) {
   const { series, timestamps, ends, seriesOf } = batch;
   const fresh = series.map(isNew);
   const size = series.map((s) => Buffer.byteLength(s.key) * SERIES_COPIES);
+  const whole = wholeRun(batch, fresh, size);
+  if (whole) {
+    yield whole;
+    return;
+  }
   /** The run and hour for which a series was last counted: each hour's segment has a dictionary of its own. */
   const countedIn = new Int32Array(series.length).fill(-1);
   const countedFor = new Float64Array(series.length);
@@ -127,13 +132,33 @@ function* cutRuns(batch: PointBatch, isNew: (series: Series) => boolean) {
   }
 }
 
+/** The run that takes all of a batch, if that is all of one hour and far from every limit, as most are. */
+function wholeRun({ timestamps, ends, values }: PointBatch, fresh: readonly boolean[], size: readonly number[]) {
+  const end = ends.length;
+  const bytes = values.length * SAMPLE_BYTES + size.reduce((sum, s) => sum + s, 0);
+  const newSeries = fresh.reduce((sum, isNew) => sum + Number(isNew), 0);
+  if (end === 0 || bytes > GROUP_BYTES || newSeries > GROUP_NEW_SERIES) return undefined;
+  const begin = Math.floor(timestamps[0] / HOUR) * HOUR;
+  for (let i = 1; i < end; i++) if (!(timestamps[i] >= begin && timestamps[i] < begin + HOUR)) return undefined;
+  return { first: 0, end, items: end, bytes, newSeries, hours: 1 };
+}
+
 /** Samples of one tenant and hour, collected from all runs of a group. */
 class HourColumns {
   readonly series: Series[] = [];
-  readonly seriesOf: number[] = [];
-  readonly timestamps: number[] = [];
-  readonly values: number[] = [];
+  readonly seriesOf: Int32Array;
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+  /** How many samples there are so far. */
+  length = 0;
   readonly #places = new Map<string, number>();
+
+  /** @param samples How many there will be. */
+  constructor(samples: number) {
+    this.seriesOf = new Int32Array(samples);
+    this.timestamps = new Float64Array(samples);
+    this.values = new Float64Array(samples);
+  }
 
   place(series: Series): number {
     let place = this.#places.get(series.key);
@@ -174,29 +199,49 @@ async function commitPoints(options: PointStoreOptions, index: SeriesIndex, grou
 /** The samples of a group by tenant and hour. */
 function collect(group: readonly PointRun[]): Map<string, Map<number, HourColumns>> {
   const tenants = new Map<string, Map<number, HourColumns>>();
+  for (const [tenant, sizes] of countSamples(group)) {
+    tenants.set(tenant, new Map(Array.from(sizes, ([hour, samples]) => [hour, new HourColumns(samples)])));
+  }
   for (const { tenant, batch, first, end } of group) {
-    let hours = tenants.get(tenant);
-    if (!hours) tenants.set(tenant, hours = new Map());
+    const hours = tenants.get(tenant);
+    const { series, timestamps, ends, seriesOf, values } = batch;
     // Points come mostly in order: the columns and places of the hour before serve again.
     let hour = NaN;
     let columns: HourColumns | undefined;
-    let places = new Int32Array(0);
-    for (let i = first; i < end; i++) {
-      const timestamp = batch.timestamps[i];
+    const places = new Int32Array(series.length);
+    for (let i = first, j = first === 0 ? 0 : ends[first - 1]; i < end; i++) {
+      const timestamp = timestamps[i];
       const h = Math.floor(timestamp / HOUR);
-      if (h !== hour || !columns) {
+      if (h !== hour) {
         hour = h;
-        columns = hours.get(h);
-        if (!columns) hours.set(h, columns = new HourColumns());
-        places = new Int32Array(batch.series.length).fill(-1);
+        columns = hours?.get(h);
+        places.fill(-1);
       }
-      for (let j = i === 0 ? 0 : batch.ends[i - 1]; j < batch.ends[i]; j++) {
-        const s = batch.seriesOf[j];
-        if (places[s] === -1) places[s] = columns.place(batch.series[s]);
-        columns.seriesOf.push(places[s]);
-        columns.timestamps.push(timestamp);
-        columns.values.push(batch.values[j]);
+      if (!columns) throw new Error(`the hour ${h} was not counted`);
+      for (; j < ends[i]; j++) {
+        const s = seriesOf[j];
+        if (places[s] === -1) places[s] = columns.place(series[s]);
+        const at = columns.length++;
+        columns.seriesOf[at] = places[s];
+        columns.timestamps[at] = timestamp;
+        columns.values[at] = values[j];
       }
+    }
+  }
+  return tenants;
+}
+
+/** How many samples a group has of each tenant and hour. */
+function countSamples(group: readonly PointRun[]): Map<string, Map<number, number>> {
+  const tenants = new Map<string, Map<number, number>>();
+  for (const { tenant, batch: { timestamps, ends }, first, end } of group) {
+    let hours = tenants.get(tenant);
+    if (!hours) tenants.set(tenant, hours = new Map());
+    for (let i = first, from = first === 0 ? 0 : ends[first - 1]; i < end;) {
+      const hour = Math.floor(timestamps[i] / HOUR);
+      while (i < end && Math.floor(timestamps[i] / HOUR) === hour) i++;
+      hours.set(hour, (hours.get(hour) ?? 0) + ends[i - 1] - from);
+      from = ends[i - 1];
     }
   }
   return tenants;

@@ -5,7 +5,8 @@
  * @module
  */
 import type { Registry } from "@bufbuild/protobuf";
-import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
+import { type ConnectRouter, type ConnectRouterOptions, createConnectRouter } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { systemClock } from "../../clock.ts";
 import { notFound } from "../../errors.ts";
 import { createFront } from "../../http/front.ts";
@@ -24,6 +25,8 @@ export interface HostOptions {
   readonly registry: Registry;
   /** Adds the services. */
   routes(router: ConnectRouter): void;
+  /** Handlers of the ingest path; each takes the place of the router's own for the same method. */
+  ingest(options: ConnectRouterOptions): readonly UniversalHandler[];
 }
 
 const hostname = "127.0.0.1";
@@ -44,13 +47,16 @@ export function startHost(name: HostName, options: HostOptions): number {
   return listener.addr.port;
 }
 
-function createHandler(name: HostName, { readMaxBytes, registry, routes }: HostOptions): HttpHandler {
+function createHandler(name: HostName, { readMaxBytes, registry, routes, ingest }: HostOptions): HttpHandler {
   const { signal } = new AbortController();
-  const options = routerOptions({ grpc: name === "front", shutdownSignal: signal });
-  const router = createConnectRouter({ ...options, jsonOptions: { ...options.jsonOptions, registry }, readMaxBytes });
+  const real = routerOptions({ grpc: name === "front", shutdownSignal: signal });
+  const options = { ...real, jsonOptions: { ...real.jsonOptions, registry }, readMaxBytes };
+  const router = createConnectRouter(options);
   routes(router);
+  const handlers = [...router.handlers, ...ingest(options)];
   return createHttpHandler({
-    router: new Map(router.handlers.map((handler) => [handler.requestPath, handler])),
+    // Of two with the same path the last counts.
+    router: new Map(handlers.map((handler) => [handler.requestPath, handler])),
     files: { openFile: (id) => Promise.reject(notFound(id)) },
     isReady: () => Promise.resolve(true),
   });

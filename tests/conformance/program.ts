@@ -10,7 +10,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { conformanceService, messageNamed, readDescriptors } from "./descriptors.ts";
 import { type HostName, HOSTS, startHost } from "./hosts.ts";
 import type { ServerCompatRequest } from "./messages.ts";
-import { createConformanceService } from "./service.ts";
+import { createConformanceService, createIngestHandlers } from "./service.ts";
 
 const [host, descriptors] = Deno.args;
 if (!isHost(host)) throw new Error(`Cannot serve as ${JSON.stringify(host)}: known are ${HOSTS.join(", ")}`);
@@ -20,7 +20,8 @@ const asked = await new Response(Deno.stdin.readable).bytes();
 const request = fromBinary(messageNamed(registry, "ServerCompatRequest"), asked.subarray(4)) as ServerCompatRequest;
 
 // Of a service that is known at run time only, the types know no method.
-const service: Record<string, unknown> = createConformanceService(registry);
+// The router does not know of the ingest path's method, so that nothing but that path can answer it.
+const { clientStream, ...service } = createConformanceService(registry);
 const decoder = new TextDecoder();
 const { useTls, serverCreds, messageReceiveLimit } = request;
 const port = startHost(host, {
@@ -29,7 +30,9 @@ const port = startHost(host, {
     : undefined,
   readMaxBytes: messageReceiveLimit,
   registry,
-  routes: (router) => router.service(conformanceService(registry), service as ServiceImpl<DescService>),
+  routes: (router) =>
+    router.service(conformanceService(registry), service as Record<string, unknown> as ServiceImpl<DescService>),
+  ingest: (options) => createIngestHandlers(conformanceService(registry), clientStream, options),
 });
 
 const responseSchema = messageNamed(registry, "ServerCompatResponse");

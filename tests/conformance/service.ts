@@ -3,9 +3,20 @@
  *
  * @module
  */
-import { create, type FileRegistry, type Message } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMethod,
+  type DescMethodClientStreaming,
+  type DescService,
+  type FileRegistry,
+  type Message,
+} from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
-import { ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { ConnectError, type ConnectRouterOptions, type HandlerContext } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { coded } from "../../rpc/coded_errors.ts";
+import { createIngestHandler } from "../../rpc/ingest/handler.ts";
+import { MessageDecoder } from "../support/message_decoder.ts";
 import { messageNamed } from "./descriptors.ts";
 import type {
   BidiStreamRequest,
@@ -81,8 +92,9 @@ export function createConformanceService(registry: FileRegistry) {
     unary,
     idempotentUnary: unary,
 
-    async clientStream(messages: AsyncIterable<Message>, call: Call): Promise<Answer> {
-      const requests = await Array.fromAsync(messages);
+    /** For the ingest path, which hands on batches. */
+    async clientStream(batches: AsyncIterable<readonly Message[]>, call: Call): Promise<Answer> {
+      const requests = (await Array.fromAsync(batches)).flat();
       return await answerOnce((requests[0] as UnaryRequest | undefined)?.responseDefinition, requests, call);
     },
 
@@ -114,6 +126,26 @@ export function createConformanceService(registry: FileRegistry) {
       if (first?.responseDefinition) yield* answerAll(first.responseDefinition, sent, requests, call);
     },
   };
+}
+
+/** Handlers of the service's client-streaming methods, as the real server has them for its own. */
+export function createIngestHandlers(
+  service: DescService,
+  serve: ReturnType<typeof createConformanceService>["clientStream"],
+  options: ConnectRouterOptions,
+): UniversalHandler[] {
+  return service.methods.filter(isClientStreaming).map((method) =>
+    createIngestHandler({
+      method,
+      createDecoder: () => new MessageDecoder(method.input),
+      serve: async (batches, call) => ({ ...await serve(batches, call) }),
+      toConnectError: coded,
+    }, options)
+  );
+}
+
+function isClientStreaming(method: DescMethod): method is DescMethodClientStreaming {
+  return method.methodKind === "client_streaming";
 }
 
 function packed(requests: Message[], { method }: Call): Any[] {

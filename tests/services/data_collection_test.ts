@@ -1,14 +1,15 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { create } from "@bufbuild/protobuf";
-import { type DataPoint, DataPointSchema, LogEntrySchema } from "../../gen/sluice/v1/data_collection_pb.ts";
+import type { DecodedPoints } from "../../decode/points.ts";
 import { DAY } from "../../limits.ts";
 import { createDataCollectionService } from "../../services/data_collection.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { decodedLogs } from "../support/logs.ts";
+import { decodedPoints } from "../support/points.ts";
 import { NEVER, openTestStores } from "../support/stores.ts";
 
 const clock = new FakeClock();
-const point = (x: number) =>
-  create(DataPointSchema, { source: "s", timestamp: BigInt(clock.now()), metrics: { x }, tags: {} });
+const batch = (...values: number[]): DecodedPoints =>
+  decodedPoints(values.map((x) => ({ source: "s", timestamp: BigInt(clock.now()), metrics: { x } })));
 
 async function open() {
   const stores = await openTestStores();
@@ -24,8 +25,8 @@ async function open() {
 
 Deno.test("collectDataPoints() keeps what it was given when the call breaks off, without delay", async () => {
   using opened = await open();
-  async function* broken(): AsyncGenerator<DataPoint[]> {
-    yield [point(1), point(2)];
+  async function* broken(): AsyncGenerator<DecodedPoints> {
+    yield batch(1, 2);
     throw new RangeError("the line is cut");
   }
   const call = { tenant: "t", signal: NEVER };
@@ -38,9 +39,9 @@ Deno.test("collectDataPoints() takes no more once the call is aborted, and keeps
   using opened = await open();
   const abort = new AbortController();
   async function* batches() {
-    yield [point(1)];
+    yield batch(1);
     abort.abort(new RangeError("the caller is gone"));
-    yield [point(2)];
+    yield batch(2);
   }
   const call = { tenant: "t", signal: abort.signal };
   await assertRejects(() => opened.service.collectDataPoints(batches(), call), RangeError, "the caller is gone");
@@ -51,16 +52,15 @@ Deno.test("collectDataPoints() and collectLogs() number rejections across batche
   using opened = await open();
   const call = { tenant: "t", signal: NEVER };
   async function* points() {
-    yield [point(1), point(NaN)];
-    yield [point(Infinity), point(2), point(NaN)];
+    yield batch(1, NaN);
+    yield batch(Infinity, 2, NaN);
   }
   const collected = await opened.service.collectDataPoints(points(), call);
   assertEquals(collected.rejections?.map(({ index }) => index), [1n, 2n, 4n]);
-  const entry = (level: string) =>
-    create(LogEntrySchema, { application: "a", level, timestamp: BigInt(clock.now()), message: "m" });
+  const entry = (level: string) => ({ application: "a", level, timestamp: BigInt(clock.now()), message: "m" });
   async function* entries() {
-    yield [entry("info"), entry("loud")];
-    yield [entry("loud")];
+    yield decodedLogs([entry("info"), entry("loud")]);
+    yield decodedLogs([entry("loud")]);
   }
   const logged = await opened.service.collectLogs(entries(), call);
   assertEquals(logged.rejections?.map(({ index }) => index), [1n, 2n]);

@@ -1,34 +1,41 @@
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
-import { isKept, type LogRule, parseLogRules } from "../../services/log_rules.ts";
-import type { LogRecord } from "../../store/types.ts";
+import { type LogRule, parseLogRules, verdict } from "../../services/log_rules.ts";
 
-const record = (message: string, application = "web", level = 2): LogRecord => ({
-  application,
-  level,
-  timestamp: 0,
-  message,
-  fields: [],
-});
+/** Whether the rules keep an entry. */
+function isKept(rules: readonly LogRule[], message: string, application = "web", level = 2): boolean {
+  const kept = verdict(rules, application, level);
+  return typeof kept === "boolean" ? kept : kept(message);
+}
 
 /** Whether a rule that drops by this pattern fits. */
-const fits = (pattern: string, message: string) => !isKept([{ action: "drop", pattern }], record(message));
+const fits = (pattern: string, message: string) => !isKept([{ action: "drop", pattern }], message);
 
-Deno.test("isKept() goes by the first rule that fits, and keeps what none fits", () => {
+Deno.test("verdict() goes by the first rule that fits, and keeps what none fits", () => {
   const rules: LogRule[] = [
     { action: "keep", application: "web", level: 4 },
     { action: "drop", application: "web", pattern: "GET *" },
     { action: "drop", level: 1 },
   ];
-  assertEquals(isKept(rules, record("GET /", "web", 4)), true);
-  assertEquals(isKept(rules, record("GET /", "web", 2)), false);
-  assertEquals(isKept(rules, record("POST /", "web", 2)), true);
-  assertEquals(isKept(rules, record("GET /", "api", 2)), true);
-  assertEquals(isKept(rules, record("POST /", "api", 1)), false);
-  assertEquals(isKept([], record("")), true);
-  assertEquals(isKept([{ action: "drop" }], record("")), false);
+  assertEquals(isKept(rules, "GET /", "web", 4), true);
+  assertEquals(isKept(rules, "GET /", "web", 2), false);
+  assertEquals(isKept(rules, "POST /", "web", 2), true);
+  assertEquals(isKept(rules, "GET /", "api", 2), true);
+  assertEquals(isKept(rules, "POST /", "api", 1), false);
+  assertEquals(isKept([], ""), true);
+  assertEquals(isKept([{ action: "drop" }], ""), false);
+  // The rule without a pattern decides what the ones before it leave.
+  const last: LogRule[] = [{ action: "keep", pattern: "a*" }, { action: "drop" }, { action: "keep", pattern: "b*" }];
+  assertEquals(["ab", "b"].map((message) => isKept(last, message)), [true, false]);
 });
 
-Deno.test("isKept() matches the whole message, * standing for any text", () => {
+Deno.test("verdict() asks for the message only where a pattern decides", () => {
+  const rules: LogRule[] = [{ action: "drop", level: 1 }, { action: "drop", application: "web", pattern: "GET *" }];
+  assertEquals(verdict(rules, "web", 1), false);
+  assertEquals(verdict(rules, "api", 2), true);
+  assertEquals(typeof verdict(rules, "web", 2), "function");
+});
+
+Deno.test("verdict() matches the whole message, * standing for any text", () => {
   const matching = [["", ""], ["*", ""], ["*", "any\nthing"], ["a*", "a"], ["*a", "ba"], ["a*c", "abc"], [
     "a*b*c",
     "a-b-b-c",
@@ -51,7 +58,7 @@ Deno.test("isKept() matches the whole message, * standing for any text", () => {
   }
 });
 
-Deno.test("isKept() agrees with a regular expression on short texts", () => {
+Deno.test("verdict() agrees with a regular expression on short texts", () => {
   const texts = ["", "a", "b", "ab", "ba", "aab", "aba", "abab", "bbaa"];
   for (const pattern of ["*", "a*", "*a", "a*b", "*a*b", "a**b", "*a*a*", "ab*ab", "b*a*"]) {
     const expected = new RegExp(`^${pattern.replaceAll("*", ".*")}$`);
@@ -59,7 +66,7 @@ Deno.test("isKept() agrees with a regular expression on short texts", () => {
   }
 });
 
-Deno.test("isKept() stays fast with many stars and a long text that almost matches", () => {
+Deno.test("verdict() stays fast with many stars and a long text that almost matches", () => {
   const began = performance.now();
   assertEquals(fits("*a".repeat(1000) + "*b", "a".repeat(32_000)), false);
   assertEquals(fits("*a".repeat(1000) + "*", "a".repeat(32_000)), true);

@@ -20,10 +20,10 @@ const POINTS = 500;
 /** A point every 10 s, of two series. */
 export const points: PointBatch = {
   series,
-  timestamps: Array.from({ length: POINTS }, (_, i) => NOW - i * 10_000),
-  ends: Array.from({ length: POINTS }, (_, i) => (i + 1) * 2),
-  seriesOf: Array.from({ length: POINTS * 2 }, (_, i) => i % 2),
-  values: Array.from({ length: POINTS * 2 }, (_, i) => i % 2 ? i * 1.5 : Math.round(Math.sin(i) * 1000) / 10),
+  timestamps: Float64Array.from({ length: POINTS }, (_, i) => NOW - i * 10_000),
+  ends: Int32Array.from({ length: POINTS }, (_, i) => (i + 1) * 2),
+  seriesOf: Int32Array.from({ length: POINTS * 2 }, (_, i) => i % 2),
+  values: Float64Array.from({ length: POINTS * 2 }, (_, i) => i % 2 ? i * 1.5 : Math.round(Math.sin(i) * 1000) / 10),
 };
 
 export const logs: LogRecord[] = Array.from({ length: 300 }, (_, i) => ({

@@ -4,6 +4,7 @@
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
+import { toLogColumns } from "../../store/format/log_columns.ts";
 import { openStores } from "../../store/open.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FILE_BYTES, logs, NOW, points, storesConfig } from "./content.ts";
@@ -20,7 +21,7 @@ await pointWriter.refused(points.series);
 await pointWriter.write(points);
 await pointWriter.flush();
 const logWriter = stores.logs.writer("default");
-await logWriter.write(logs);
+await logWriter.write(toLogColumns(logs));
 await logWriter.flush();
 stores.close();
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MAX_BLOOM_BYTES } from "../../../limits.ts";
-import { BloomBuilder, bloomHas, fieldToken } from "../../../store/format/bloom.ts";
+import { BloomBuilder, bloomHas, fieldPrefix, fieldToken } from "../../../store/format/bloom.ts";
 import { forEachToken } from "../../../store/format/tokens.ts";
 import { property } from "./random.ts";
 
@@ -8,6 +8,11 @@ function filterOf(tokens: Iterable<string>): Uint8Array {
   const builder = new BloomBuilder();
   for (const token of tokens) builder.add(token);
   return builder.build();
+}
+
+function addTo(builder: BloomBuilder, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  builder.addWords(bytes, 0, bytes.length);
 }
 
 /** The part of tokens that were not added which the filter takes for added. */
@@ -30,7 +35,7 @@ Deno.test("BloomBuilder.addWords() adds what forEachToken() finds", () =>
   property(300, (random) => {
     const texts = Array.from({ length: 5 }, () => random.text(60) + "x".repeat(random.pick([0, 70])));
     const builder = new BloomBuilder();
-    for (const text of texts) builder.addWords(text);
+    for (const text of texts) addTo(builder, text);
     const filter = builder.build();
     for (const text of texts) {
       forEachToken(text, (token) =>
@@ -38,12 +43,16 @@ Deno.test("BloomBuilder.addWords() adds what forEachToken() finds", () =>
     }
   }));
 
-Deno.test("BloomBuilder.addField() adds fieldToken()", () =>
+Deno.test("BloomBuilder.addField() adds fieldToken() and the words of the value", () =>
   property(100, (random) => {
     const [key, value] = [random.text(8), random.text(20)];
+    const bytes = new TextEncoder().encode(`before${value}after`);
     const builder = new BloomBuilder();
-    builder.addField(key, value);
-    assertEquals(builder.build(), filterOf([fieldToken(key, value)]));
+    builder.addField(fieldPrefix(key), bytes, 6, bytes.length - 5);
+    const expected = new BloomBuilder();
+    expected.add(fieldToken(key, value));
+    addTo(expected, value);
+    assertEquals(builder.build(), expected.build());
   }));
 
 Deno.test("bloomHas() takes about one token in a hundred for another with ten bits each", () => {

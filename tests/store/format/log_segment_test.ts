@@ -2,7 +2,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MAX_LOG_FIELD_BYTES, MAX_LOG_MESSAGE_BYTES, MAX_SEGMENT_BYTES } from "../../../limits.ts";
 import { decodeLogIndex } from "../../../store/format/log_index.ts";
 import { logId } from "../../../store/format/log_id.ts";
-import { decodeLogSegment, encodeLogSegment, packLogSegments } from "../../../store/format/log_segment.ts";
+import { toLogColumns } from "../../../store/format/log_columns.ts";
+import { decodeLogSegment } from "../../../store/format/log_reader.ts";
+import { encodeLogSegment, packLogSegments } from "../../../store/format/log_segment.ts";
 import { DamagedError } from "../../../store/format/value.ts";
 import type { LogRecord, StoredLog } from "../../../store/types.ts";
 import { ORIGIN, randomRecords } from "./logs.ts";
@@ -32,7 +34,7 @@ Deno.test("logId() has the order of the ordinals", () => {
 Deno.test("decodeLogSegment() gives back the entries in order, with ids", () =>
   property(100, (random) => {
     const records = randomRecords(random, 1 + random.below(100));
-    const decoded = decodeLogSegment(encodeLogSegment(records, ORIGIN));
+    const decoded = decodeLogSegment(encodeLogSegment(toLogColumns(records), ORIGIN));
     assertEquals(decoded, stored(records));
     assertEquals(decoded.toSorted(byTimeAndId), decoded);
   }));
@@ -42,17 +44,17 @@ Deno.test("encodeLogSegment() keeps the ids of entries that have them, so that s
     const first = stored(randomRecords(random, 1 + random.below(50)));
     const second = stored(randomRecords(random, 1 + random.below(50)), OTHER);
     const kept = random.shuffle([...first, ...second]).slice(0, 1 + random.below(60));
-    const decoded = decodeLogSegment(encodeLogSegment(kept, "01HF7YAT02ABCDEFGHJKMNPQRS"));
+    const decoded = decodeLogSegment(encodeLogSegment(toLogColumns(kept), "01HF7YAT02ABCDEFGHJKMNPQRS"));
     assertEquals(decoded, kept.toSorted(byTimeAndId));
   }));
 
 Deno.test("encodeLogSegment() refuses an id or an origin that is none", () => {
   const [entry] = stored([{ application: "a", level: 0, timestamp: 0, message: "", fields: [] }]);
   for (const id of ["", "x", `${ORIGIN}-1`, `${ORIGIN}-00A0`, `${ORIGIN}-00001`]) {
-    assertThrows(() => encodeLogSegment([{ ...entry, id }], ORIGIN), RangeError);
+    assertThrows(() => encodeLogSegment(toLogColumns([{ ...entry, id }]), ORIGIN), RangeError);
   }
-  assertThrows(() => encodeLogSegment([entry], "short"), RangeError);
-  assertThrows(() => encodeLogSegment([], ORIGIN), RangeError);
+  assertThrows(() => encodeLogSegment(toLogColumns([entry]), "short"), RangeError);
+  assertThrows(() => encodeLogSegment(toLogColumns([]), ORIGIN), RangeError);
 });
 
 Deno.test("packLogSegments() makes segments that fit a value, ids unique among them", () =>
@@ -61,7 +63,7 @@ Deno.test("packLogSegments() makes segments that fit a value, ids unique among t
       ...record,
       message: record.message + btoa(String.fromCharCode(...random.bytes(300))),
     }));
-    const packed = packLogSegments(records, ORIGIN);
+    const packed = packLogSegments(toLogColumns(records), ORIGIN);
     assert(packed.length > 1);
     const all = packed.flatMap(({ segment, index, minTime, maxTime, count }) => {
       assert(segment.length <= MAX_SEGMENT_BYTES);
@@ -72,7 +74,7 @@ Deno.test("packLogSegments() makes segments that fit a value, ids unique among t
       return decoded;
     });
     assertEquals(all, stored(records));
-    assertEquals(packLogSegments([], ORIGIN), []);
+    assertEquals(packLogSegments(toLogColumns([]), ORIGIN), []);
   }));
 
 Deno.test("packLogSegments() packs an entry that is as large as may be and does not compress", () =>
@@ -88,12 +90,12 @@ Deno.test("packLogSegments() packs an entry that is as large as may be and does 
         (_, i): [string, string] => [`${100 + i}`, noise(MAX_LOG_FIELD_BYTES / 64 - 3)],
       ),
     };
-    assertEquals(packLogSegments([record], ORIGIN).length, 1);
+    assertEquals(packLogSegments(toLogColumns([record]), ORIGIN).length, 1);
   }));
 
 Deno.test("packLogSegments() divides entries that would unpack to too much", () => {
   const record = { application: "a", level: 0, timestamp: 1, message: "m".repeat(30_000), fields: [] };
-  const packed = packLogSegments(new Array(300).fill(record), ORIGIN);
+  const packed = packLogSegments(toLogColumns(new Array(300).fill(record)), ORIGIN);
   assertEquals(packed.reduce((sum, { count }) => sum + count, 0), 300);
   assert(packed.length >= 3);
   assertEquals(decodeLogSegment(packed[1].segment)[0].message, record.message);
@@ -101,7 +103,7 @@ Deno.test("packLogSegments() divides entries that would unpack to too much", () 
 
 Deno.test("decodeLogSegment() refuses damaged bytes or does no harm", () =>
   property(6, (random) => {
-    const bytes = encodeLogSegment(randomRecords(random, 1 + random.below(60)), ORIGIN);
+    const bytes = encodeLogSegment(toLogColumns(randomRecords(random, 1 + random.below(60))), ORIGIN);
     damage(random, bytes, decodeLogSegment, (error) => error instanceof DamagedError);
     for (let length = 0; length < bytes.length - 4; length += 7) {
       assertThrows(() => decodeLogSegment(bytes.subarray(0, length)), DamagedError);

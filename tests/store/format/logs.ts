@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { toLogColumns } from "../../../store/format/log_columns.ts";
+import { place } from "../../../store/format/log_id.ts";
+import { encodeLogIndex } from "../../../store/format/log_index.ts";
 import type { LogRecord } from "../../../store/types.ts";
 import type { Random } from "./random.ts";
 
@@ -22,4 +25,10 @@ export function randomRecord(random: Random): LogRecord {
 
 export function randomRecords(random: Random, count: number): LogRecord[] {
   return Array.from({ length: count }, () => randomRecord(random));
+}
+
+/** The index of a segment with these entries. */
+export function indexOf(records: readonly LogRecord[]): Uint8Array<ArrayBuffer> {
+  const columns = toLogColumns(records);
+  return encodeLogIndex(columns, place(columns, ORIGIN).order);
 }

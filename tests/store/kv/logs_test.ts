@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { FLUSH_MS, HOUR } from "../../../limits.ts";
+import { toLogColumns } from "../../../store/format/log_columns.ts";
 import { foldWord } from "../../../store/format/tokens.ts";
 import type { LogRecord, LogSearch } from "../../../store/types.ts";
 import { NEVER, openTestStores } from "../../support/stores.ts";
@@ -17,7 +18,7 @@ const record = (timestamp: number, message: string, more: Partial<LogRecord> = {
 
 async function write(stores: Stores, records: readonly LogRecord[]) {
   const writer = stores.logs.writer("t");
-  await writer.write(records);
+  await writer.write(toLogColumns(records));
   await writer.flush();
 }
 
@@ -101,7 +102,7 @@ Deno.test("LogStore.search() rules out segments by their index before it opens a
 Deno.test("LogStore: an entry that is followed by silence is found after FLUSH_MS", async () => {
   using stores = await openTestStores();
   const writer = stores.logs.writer("t");
-  await writer.write([record(stores.clock.now(), "lonely")]);
+  await writer.write(toLogColumns([record(stores.clock.now(), "lonely")]));
   assertEquals((await search(stores, {})).hits, []);
   stores.clock.advance(FLUSH_MS);
   const deadline = Date.now() + 5000;

@@ -12,10 +12,10 @@ function batch(samples: readonly Sample[]): PointBatch {
   const places = new Map(series.map((s, i) => [s.key, i]));
   return {
     series,
-    timestamps: samples.map(([, t]) => t),
-    ends: samples.map((_, i) => i + 1),
-    seriesOf: samples.map(([s]) => places.get(s.key) ?? -1),
-    values: samples.map(([, , v]) => v),
+    timestamps: Float64Array.from(samples, ([, t]) => t),
+    ends: Int32Array.from(samples, (_, i) => i + 1),
+    seriesOf: Int32Array.from(samples, ([s]) => places.get(s.key) ?? -1),
+    values: Float64Array.from(samples, ([, , v]) => v),
   };
 }
 
@@ -84,10 +84,10 @@ Deno.test("PointStore: a batch of 1,000 points of 10 new series each is stored",
   const series = Array.from({ length: 10_000 }, (_, i) => makeSeries("h", `m${i % 10}`, { n: `${i}` }));
   const points: PointBatch = {
     series,
-    timestamps: Array.from({ length: 1000 }, (_, i) => now - i),
-    ends: Array.from({ length: 1000 }, (_, i) => (i + 1) * 10),
-    seriesOf: series.map((_, i) => i),
-    values: series.map((_, i) => i),
+    timestamps: Float64Array.from({ length: 1000 }, (_, i) => now - i),
+    ends: Int32Array.from({ length: 1000 }, (_, i) => (i + 1) * 10),
+    seriesOf: Int32Array.from(series, (_, i) => i),
+    values: Float64Array.from(series, (_, i) => i),
   };
   const writer = stores.points.writer("t");
   assertEquals((await writer.refused(series)).size, 0);
