@@ -71,7 +71,7 @@ export function routerOptions(
 
 /** Handlers by request path. */
 export function createRouter(services: Services, options: RouterOptions): ReadonlyMap<string, UniversalHandler> {
-  const { files, collection, query } = services;
+  const { files, query } = services;
   const handling = routerOptions(options);
   const router = createConnectRouter(handling);
   router.service(FileUploadService, {
