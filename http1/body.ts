@@ -75,6 +75,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#returned) return Promise.resolve(DONE);
     if (this.#pulling) return Promise.reject(new TypeError("Cannot read the request body: another read is pending"));
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#closed) return Promise.resolve(DONE);

@@ -31,7 +31,7 @@ export function coded(error: unknown, url: string): ConnectError {
   if (known && isUnparsable(error)) return new ConnectError(error.rawMessage, Code.InvalidArgument);
   // What was wrong with a store is for the operator; the caller gets the code and the text.
   if (known && error.code !== Code.Internal && error.cause === undefined) return error;
-  if (known && error.code === Code.Canceled) return error;
+  if (known && (error.code === Code.Canceled || isMiscompressed(error))) return error;
   const broken = brokenOff(error);
   if (broken) return broken;
   logEvent(known && error.code !== Code.Internal ? "warn" : "error", "a call failed", {
@@ -46,4 +46,9 @@ function isUnparsable({ code, rawMessage, cause }: ConnectError): boolean {
   return code === Code.Internal
     ? rawMessage.startsWith("parse binary: ")
     : code === Code.InvalidArgument && cause !== undefined;
+}
+
+/** What connect-es throws for a message that says it is compressed where the call says that none is: INTERNAL, by gRPC. */
+function isMiscompressed({ rawMessage }: ConnectError): boolean {
+  return rawMessage.startsWith("received compressed envelope");
 }

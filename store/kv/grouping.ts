@@ -1,7 +1,7 @@
 /**
  * Collects what many calls write, and hands it on in groups: a group is committed when enough items wait, when the oldest
  * has waited long enough, or when a call waits for its receipt. While one group is being committed the next one fills, so
- * a thousand small calls cost few commits and few small segments.
+ * a thousand small calls cost few commits and few small segments; one that is full is packed meanwhile.
  *
  * @module
  */
@@ -23,15 +23,21 @@ export interface Contribution {
 
 export interface GroupingOptions<C extends Contribution> {
   readonly clock: Clock;
-  /** Makes a group durable. One at a time. */
+  /** Makes a group durable. MAX_COMMITS at a time. */
   commit(group: readonly C[]): Promise<void>;
 }
 
+/** Groups on their way at once: one that the store is busy with, one that is being packed. */
+const MAX_COMMITS = 2;
+
 export class Grouping<C extends Contribution> {
   #queue: C[] = [];
-  #items = 0;
+  #waitingItems = 0;
+  #waitingBytes = 0;
+  /** Of those that wait and those that are on their way. */
   #bytes = 0;
-  #busy = false;
+  /** Groups on their way. */
+  #committing = 0;
   /** How many of the waiting contributions somebody waits for. */
   #urgent = 0;
   #cancelTimer: (() => void) | undefined;
@@ -41,7 +47,8 @@ export class Grouping<C extends Contribution> {
 
   add(contribution: C): void {
     this.#queue.push(contribution);
-    this.#items += contribution.items;
+    this.#waitingItems += contribution.items;
+    this.#waitingBytes += contribution.bytes;
     this.#bytes += contribution.bytes;
     this.#run();
   }
@@ -60,14 +67,15 @@ export class Grouping<C extends Contribution> {
   }
 
   #run(): void {
-    if (this.#busy) return;
     if (this.#due()) void this.#pump();
-    else this.#arm();
+    else if (this.#committing === 0) this.#arm();
   }
 
+  /** Whether to begin a group: beside another only a full one, for what waits a little longer makes fewer segments. */
   #due(): boolean {
-    if (this.#queue.length === 0) return false;
-    return this.#urgent > 0 || this.#items >= FLUSH_ITEMS || this.#bytes >= GROUP_BYTES;
+    if (this.#queue.length === 0 || this.#committing === MAX_COMMITS) return false;
+    if (this.#waitingItems >= FLUSH_ITEMS || this.#waitingBytes >= GROUP_BYTES) return true;
+    return this.#urgent > 0 && this.#committing === 0;
   }
 
   /** A timer for the oldest contribution; not the hour, which an operator may set back. */
@@ -80,17 +88,15 @@ export class Grouping<C extends Contribution> {
   }
 
   async #pump(): Promise<void> {
-    this.#busy = true;
+    this.#committing++;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     // What other calls add in this turn of the event loop joins the group.
     await Promise.resolve();
-    while (this.#due()) {
-      await this.#commit(this.#take());
-      for (const resolve of this.#waitingForRoom.splice(0)) resolve();
-    }
-    this.#busy = false;
-    this.#arm();
+    if (this.#queue.length > 0) await this.#commit(this.#take());
+    this.#committing--;
+    for (const resolve of this.#waitingForRoom.splice(0)) resolve();
+    this.#run();
   }
 
   async #commit(group: readonly C[]): Promise<void> {
@@ -125,7 +131,10 @@ export class Grouping<C extends Contribution> {
     }
     this.#urgent = Math.max(this.#urgent - count, 0);
     const group = this.#queue.splice(0, count);
-    for (const { items } of group) this.#items -= items;
+    for (const { items, bytes } of group) {
+      this.#waitingItems -= items;
+      this.#waitingBytes -= bytes;
+    }
     return group;
   }
 }

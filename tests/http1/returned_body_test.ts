@@ -28,8 +28,10 @@ function early(seen: Seen): Http1Handler {
     assertEquals(textOf((await iterator.next()).value!), "first");
     seen.pending = iterator.next();
     await settled(1);
-    const returned = await iterator.return!();
-    seen.after = [returned, await iterator.next(), await iterator.return!(), await iterator.next()];
+    const returning = iterator.return!();
+    // At once, with the read still on its way.
+    const asked = await iterator.next();
+    seen.after = [asked, await returning, await iterator.next(), await iterator.return!(), await iterator.next()];
     return text("enough", 413);
   };
 }
@@ -55,7 +57,7 @@ for (const [framing, { begin, more }] of Object.entries(FRAMINGS)) {
     await send(begin);
     assertMatch(await sent(), /^HTTP\/1.1 413 [^]*connection: close\r\n\r\nenough$/);
     const done = { done: true, value: undefined };
-    assertEquals([await seen.pending, ...seen.after!], Array(5).fill(done));
+    assertEquals([await seen.pending, ...seen.after!], Array(6).fill(done));
     // The client goes on for a while, as it has not read the answer: that is dropped, not reset.
     for (let i = 0; i < 10; i++) await send(more(50_000));
     await settled();

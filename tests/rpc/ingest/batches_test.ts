@@ -4,7 +4,7 @@ import { MAX_BATCH_BYTES, MAX_BATCH_ITEMS, MAX_MESSAGE_BYTES } from "../../../li
 import { type BatchesOptions, readBatches } from "../../../rpc/ingest/batches.ts";
 import { EnvelopeReader } from "../../../rpc/ingest/envelopes.ts";
 import { concat, envelope } from "../../support/wire.ts";
-import { bytesOf, framed, inChunks, settle, TestBody, TextDecoding } from "./support.ts";
+import { bytesOf, counted, framed, inChunks, settle, TestBody, TextDecoding } from "./support.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -243,13 +243,7 @@ Deno.test("readBatches() throws the signal's reason, though there is more, once 
 });
 
 Deno.test("readBatches() leaves no listener on the signal of a call", async () => {
-  const signal = new AbortController().signal;
-  let listeners = 0;
-  const add = signal.addEventListener.bind(signal), remove = signal.removeEventListener.bind(signal);
-  Object.assign(signal, {
-    addEventListener: (...args: Parameters<typeof add>) => (listeners++, add(...args)),
-    removeEventListener: (...args: Parameters<typeof remove>) => (listeners--, remove(...args)),
-  });
+  const { signal, listeners } = counted();
   await Array.fromAsync(batchesOf(inChunks(bodyOf(numbers(100)), 10), { signal }));
-  assertEquals(listeners, 0);
+  assertEquals(listeners(), 0);
 });

@@ -20,7 +20,7 @@ import {
   requestOf,
   type Serve,
 } from "./calls.ts";
-import { bytesOf, settle, TestBody } from "./support.ts";
+import { bytesOf, counted, settle, TestBody } from "./support.ts";
 
 async function assertRefused(code: Code, init: CallInit, serve = counting): Promise<ConnectError> {
   const [sources, error] = meaning(await callOf(ingestHandler(serve), init), init.contentType!);
@@ -120,6 +120,26 @@ for (const contentType of BINARY) {
     }
   });
 }
+
+Deno.test("createIngestHandler() leaves no listener and no timer behind, however a call ends", async () => {
+  const contentType = "application/connect+proto";
+  const ends: Serve[] = [counting, () => Promise.reject(new ConnectError("no", Code.NotFound))];
+  for (const serve of ends) {
+    const { signal, listeners } = counted();
+    let own: AbortSignal | undefined;
+    const handler = ingestHandler((points, context) => {
+      own = context.signal;
+      return serve(points, context);
+    });
+    const header = { "connect-timeout-ms": "100" };
+    await callOf(handler, { contentType, header, body: bodyOf(points(contentType, "a")), signal });
+    assertEquals(listeners(), 0);
+    const before = own?.reason;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assertEquals(own?.reason, before);
+    assertEquals(own?.aborted, serve !== counting);
+  }
+});
 
 Deno.test("createIngestHandler() hands on the values that a host has given", async () => {
   const key = createContextKey("not set");

@@ -99,3 +99,16 @@ export class TextDecoding implements BatchDecoder<readonly string[]> {
     return taken;
   }
 }
+
+/** A signal that counts who listens to it. */
+export function counted() {
+  const controller = new AbortController();
+  const { signal } = controller;
+  let listeners = 0;
+  const add = signal.addEventListener.bind(signal), remove = signal.removeEventListener.bind(signal);
+  Object.assign(signal, {
+    addEventListener: (...args: Parameters<typeof add>) => (listeners++, add(...args)),
+    removeEventListener: (...args: Parameters<typeof remove>) => (listeners--, remove(...args)),
+  });
+  return { controller, signal, listeners: () => listeners };
+}

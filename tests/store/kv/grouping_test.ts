@@ -142,3 +142,31 @@ Deno.test("Grouping parts a group that KV does not take, so that one contributio
   assertEquals(tried, [[11, 12, 13, 14], [11, 12], [13, 14], [13], [14]]);
   assertEquals([...settled].filter(([, error]) => error !== undefined).map(([bytes]) => bytes), [13]);
 });
+
+Deno.test("Grouping begins a full group beside another, but no third one, and none that is only urged", async () => {
+  const t = open();
+  t.add();
+  t.grouping.urge();
+  await t.turn();
+  t.add({ items: FLUSH_ITEMS });
+  await t.turn();
+  assertEquals(t.groups, [1, 1]);
+  t.add({ items: FLUSH_ITEMS });
+  t.add({ items: FLUSH_ITEMS });
+  await t.turn();
+  assertEquals(t.groups, [1, 1]);
+  t.commits[0].resolve();
+  await t.turn();
+  assertEquals(t.groups, [1, 1, 2]);
+  t.add();
+  t.grouping.urge();
+  t.commits[1].resolve();
+  await t.turn();
+  assertEquals(t.groups, [1, 1, 2]);
+  t.commits[2].resolve();
+  await t.turn();
+  assertEquals(t.groups, [1, 1, 2, 1]);
+  t.commits[3].resolve();
+  await t.turn();
+  assertEquals(t.settled.length, 5);
+});
