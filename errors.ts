@@ -32,6 +32,13 @@ export function overLimit(message: string): ConnectError {
   return new ConnectError(message, Code.ResourceExhausted);
 }
 
+/** Too much is going on for now; a retry after `retryMs` can help. */
+export function overloaded(message: string, retryMs = 1000): ConnectError {
+  return new ConnectError(message, Code.ResourceExhausted, undefined, [
+    { desc: RetryInfoSchema, value: { retryDelay: duration(retryMs) } },
+  ]);
+}
+
 /** A store is down, slow or full for now; a retry after `retryMs` can help. */
 export function unavailable(message: string, cause?: unknown, retryMs = 1000): ConnectError {
   return new ConnectError(

@@ -38,6 +38,11 @@ export const MEMORY_BUDGET_BYTES = 256 * MIB;
 
 /** Bytes of one message, compressed or not: grpc-go's default. Stops a length prefix or a gzip bomb from filling memory. */
 export const MAX_MESSAGE_BYTES = 4 * MIB;
+/**
+ * Bytes of messages that have arrived in part, of all calls together. A client that sends most of a message and
+ * then nothing holds them for as long as its body may be quiet.
+ */
+export const MAX_CARRIED_BYTES = 256 * MIB;
 /** Messages handed to a service at once. Bounds what one call holds decoded while the service is busy. */
 export const MAX_BATCH_ITEMS = 1000;
 /** Bytes of messages handed to a service at once, for the same reason; one message may exceed it. */
@@ -49,8 +54,8 @@ export const MAX_BATCH_BYTES = 256 * KIB;
 export const MAX_SHAPES = 16_384;
 /** Bytes of a message's identity that has its shape held: a hundred metrics of one source. */
 export const MAX_SHAPE_BYTES = 4 * KIB;
-/** Bytes of all identities that are held: whoever makes up ever new names must not fill memory. */
-export const MAX_SHAPES_BYTES = 8 * MIB;
+/** Bytes of memory that all held shapes take, about: whoever makes up ever new names must not fill it. */
+export const MAX_SHAPES_BYTES = 16 * MIB;
 /** Characters of a caller's text that an error repeats. Over gRPC they travel in a header. */
 export const MAX_QUOTED_CHARACTERS = 80;
 /** The longest deadline a client may ask for, ms. A longer one would pin a call's buffers for as long as it likes. */
@@ -140,7 +145,7 @@ export const GROUP_NEW_SERIES = 400;
 /** Hours that the items of one commit may lie in: each is a segment, hence one or two mutations. */
 export const GROUP_HOURS = 150;
 /** Raw bytes of items that wait for a commit, of all calls together. Beyond it, calls are not read from. */
-export const MAX_BUFFERED_BYTES = 32 * MIB;
+export const MAX_BUFFERED_BYTES = 8 * MIB;
 
 // ---- KV (what Deno KV takes, with a margin) ----
 

@@ -199,7 +199,7 @@ export class LogDecoder implements BatchDecoder<DecodedLogs> {
     this.#append(bytes, shape, timestamp, end - start);
     this.#newBytes += SHAPE_BYTES + (end - start);
     // Where a key came twice, its values are not where the shape has them.
-    if (fields === values.size) this.held.hold(shape);
+    if (fields === values.size) this.held.hold(shape, costOf(shape));
   }
 
   /** Adds an entry whose texts stand in `bytes` where `#regions` says. Adds nothing if one of them is not UTF-8. */
@@ -238,6 +238,14 @@ export class LogDecoder implements BatchDecoder<DecodedLogs> {
     this.#ends.length = this.#units.length = first + 1 + places.length;
     this.#texts.length = at;
   }
+}
+
+/** About how many bytes a shape takes, with what validation finds out about it. */
+function costOf({ application, level, keys }: LogEntryShape): number {
+  return keys.reduce(
+    (sum, key) => sum + SHAPE_BYTES / 4 + key.length * 2,
+    SHAPE_BYTES + (application.length + level.length) * 2,
+  );
 }
 
 /**

@@ -56,8 +56,9 @@ const MAX_EXACT_VARINT_BYTES = 7;
 /** Bytes of memory that a point and a value take in their columns. */
 const POINT_BYTES = 24;
 const VALUE_BYTES = 8;
-/** Of a shape that is not known from before. */
+/** Of a shape that is not known from before, and of one of its series beside the texts. */
 const SHAPE_BYTES = 200;
+const SERIES_BYTES = 120;
 
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 
@@ -160,7 +161,7 @@ export class PointDecoder implements BatchDecoder<DecodedPoints> {
     for (const value of metrics.values()) this.#values.items[this.#values.length++] = value;
     const shape = { source, metrics: [...metrics.keys()], tags: [...tags], batch: 0, place: 0 };
     // A name that came twice has one value: the next one of this identity has to be read again.
-    if (isCanonical && counted === metrics.size) this.held.hold(shape);
+    if (isCanonical && counted === metrics.size) this.held.hold(shape, costOf(shape));
     this.#newBytes += SHAPE_BYTES + (end - start);
     this.#push(shape, timestamp);
   }
@@ -177,6 +178,15 @@ export class PointDecoder implements BatchDecoder<DecodedPoints> {
     this.#timestamps.items[i] = timestamp;
     this.#shapeOf.length = this.#timestamps.length = i + 1;
   }
+}
+
+/** About how many bytes a shape takes with its series, each of which has a key with source and tags in it. */
+function costOf({ source, metrics, tags }: PointShape): number {
+  let common = source.length + SERIES_BYTES;
+  for (const [key, value] of tags) common += key.length + value.length;
+  let cost = SHAPE_BYTES + tags.length * SERIES_BYTES / 2;
+  for (const metric of metrics) cost += common + metric.length * 2;
+  return cost;
 }
 
 function readPoint(message: WireReader) {

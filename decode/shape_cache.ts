@@ -27,6 +27,7 @@ export class ShapeCache<S> {
   readonly #hashes = new Int32Array(MAX_SHAPES);
   readonly #identities: (Uint8Array | undefined)[] = new Array(MAX_SHAPES);
   readonly #shapes: (S | undefined)[] = new Array(MAX_SHAPES);
+  readonly #costs = new Float64Array(MAX_SHAPES);
   /** For each place, the one of the identity that came after it. */
   readonly #next = new Int32Array(MAX_SHAPES);
   #last = 0;
@@ -70,15 +71,19 @@ export class ShapeCache<S> {
     return undefined;
   }
 
-  /** Holds the shape of the identity, for which `find()` has none, from now on; one that is too long is not held. */
-  hold(shape: S): void {
-    if (this.#tooLong) return;
-    if (this.#held + this.#length > MAX_SHAPES_BYTES) this.#clear();
+  /**
+   * Holds the shape of the identity, for which `find()` has none, from now on; one that is too long is not held. `cost` is
+   * about how many bytes the shape, and what is made of it, take in memory.
+   */
+  hold(shape: S, cost: number): void {
+    if (this.#tooLong || cost > MAX_SHAPES_BYTES / WAYS) return;
+    if (this.#held + cost > MAX_SHAPES_BYTES) this.#clear();
     const first = this.#set();
     let place = first;
     while (place < first + WAYS && this.#identities[place] !== undefined) place++;
     if (place === first + WAYS) place = first + this.#victim++ % WAYS;
-    this.#held += this.#length - (this.#identities[place]?.length ?? 0);
+    this.#held += cost - this.#costs[place];
+    this.#costs[place] = cost;
     this.#hashes[place] = this.#hash;
     this.#identities[place] = this.#bytes.slice(0, this.#length);
     this.#shapes[place] = shape;
@@ -140,6 +145,7 @@ export class ShapeCache<S> {
   #clear(): void {
     this.#identities.fill(undefined);
     this.#shapes.fill(undefined);
+    this.#costs.fill(0);
     this.#held = 0;
   }
 }

@@ -17,7 +17,7 @@ import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { DataCollectionService } from "../gen/sluice/v1/data_collection_pb.ts";
 import { FileUploadService } from "../gen/sluice/v1/file_upload_pb.ts";
 import { QueryService } from "../gen/sluice/v1/query_pb.ts";
-import { MAX_DEADLINE_MS, MAX_MESSAGE_BYTES } from "../limits.ts";
+import { MAX_CARRIED_BYTES, MAX_DEADLINE_MS, MAX_MESSAGE_BYTES } from "../limits.ts";
 import type { Call } from "../services/call.ts";
 import type { DataCollectionService as DataCollection } from "../services/data_collection.ts";
 import type { FileUploadService as FileUpload } from "../services/file_upload.ts";
@@ -27,6 +27,7 @@ import { isEndCertain } from "./body_end.ts";
 import { coded, codedErrors } from "./coded_errors.ts";
 import { gzipCompression } from "./gzip.ts";
 import { createHealth } from "./health.ts";
+import { CarryBudget } from "./ingest/envelopes.ts";
 import { createIngestHandler } from "./ingest/handler.ts";
 import { createReflection } from "./reflection.ts";
 
@@ -106,25 +107,38 @@ export function createRouter(services: Services, options: RouterOptions): Readon
 function ingestHandlers({ files, collection }: Services, handling: ConnectRouterOptions): UniversalHandler[] {
   const pointShapes: PointShapes = new ShapeCache();
   const logShapes: LogShapes = new ShapeCache();
+  const carried = new CarryBudget(MAX_CARRIED_BYTES);
   return [
-    createIngestHandler({
-      method: FileUploadService.method.uploadFile,
-      createDecoder: () => new ChunkDecoder(),
-      serve: (chunks, context) => files.uploadFile(chunks, call(context)),
-      toConnectError: coded,
-    }, handling),
-    createIngestHandler({
-      method: DataCollectionService.method.collectDataPoints,
-      createDecoder: () => new PointDecoder(pointShapes),
-      serve: (points, context) => collection.collectDataPoints(points, call(context)),
-      toConnectError: coded,
-    }, handling),
-    createIngestHandler({
-      method: DataCollectionService.method.collectLogs,
-      createDecoder: () => new LogDecoder(logShapes),
-      serve: (entries, context) => collection.collectLogs(entries, call(context)),
-      toConnectError: coded,
-    }, handling),
+    createIngestHandler(
+      {
+        method: FileUploadService.method.uploadFile,
+        createDecoder: () => new ChunkDecoder(),
+        serve: (chunks, context) => files.uploadFile(chunks, call(context)),
+        toConnectError: coded,
+      },
+      handling,
+      carried,
+    ),
+    createIngestHandler(
+      {
+        method: DataCollectionService.method.collectDataPoints,
+        createDecoder: () => new PointDecoder(pointShapes),
+        serve: (points, context) => collection.collectDataPoints(points, call(context)),
+        toConnectError: coded,
+      },
+      handling,
+      carried,
+    ),
+    createIngestHandler(
+      {
+        method: DataCollectionService.method.collectLogs,
+        createDecoder: () => new LogDecoder(logShapes),
+        serve: (entries, context) => collection.collectLogs(entries, call(context)),
+        toConnectError: coded,
+      },
+      handling,
+      carried,
+    ),
   ];
 }
 

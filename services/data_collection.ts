@@ -9,7 +9,7 @@ import type { DecodedLogs } from "../decode/logs.ts";
 import type { DecodedPoints } from "../decode/points.ts";
 import type { CollectionResultSchema, LogCollectionResultSchema } from "../gen/sluice/v1/data_collection_pb.ts";
 import type { LogStore, PointStore } from "../store/types.ts";
-import type { Call } from "./call.ts";
+import { type Call, orAborted } from "./call.ts";
 import type { LogRule } from "./log_rules.ts";
 import { LogValidator } from "./log_validator.ts";
 import { PointColumns } from "./point_columns.ts";
@@ -43,16 +43,16 @@ export function createDataCollectionService({ points, logs, clock, retention, lo
         tally.total += batch.length;
         const bounds = timeBounds(clock.now(), retention);
         const columns = new PointColumns(batch, bounds, (i, fault) => tally.reject(first + i, fault));
-        const refused = await writer.refused(columns.batch.series);
+        const refused = await orAborted(call, writer.refused(columns.batch.series));
         const kept = columns.without(refused, (i, { metric }) =>
           tally.reject(first + i, {
             code: "RESOURCE_EXHAUSTED",
             field: `metrics[${metric}]`,
             reason: "is a new series, and there is no room for more of them",
           }));
-        if (kept.ends.length > 0) await writer.write(kept);
+        if (kept.ends.length > 0) await orAborted(call, writer.write(kept));
       }
-      await writer.flush();
+      await orAborted(call, writer.flush());
       return {
         totalProcessed: saturated(tally.total),
         successfulCount: saturated(tally.total - tally.errorCount),
@@ -78,9 +78,9 @@ export function createDataCollectionService({ points, logs, clock, retention, lo
         const bounds = timeBounds(clock.now(), retention);
         const valid = validator.validate(batch, bounds, (i, fault) => tally.reject(first + i, fault));
         filtered += valid.filtered;
-        if (valid.kept) await writer.write(valid.kept);
+        if (valid.kept) await orAborted(call, writer.write(valid.kept));
       }
-      await writer.flush();
+      await orAborted(call, writer.flush());
       return {
         totalReceived: saturated(tally.total),
         indexedCount: saturated(tally.total - tally.errorCount - filtered),
@@ -106,8 +106,8 @@ async function* keeping<T>(
       yield batch;
     }
   } catch (error) {
-    // The caller is to hear why the call broke off, not what became of that.
-    await writer.flush().catch(() => {});
+    // The caller is to hear why the call broke off, not what became of that; and soon, however long the store takes.
+    await orAborted(call, writer.flush()).catch(() => {});
     throw error;
   }
 }

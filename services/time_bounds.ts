@@ -13,7 +13,8 @@ export interface TimeBounds {
 }
 
 export function timeBounds(now: number, retention: number): TimeBounds {
-  return { oldest: now - retention, newest: now + MAX_FUTURE_MS };
+  // Queries begin at the epoch, whatever the retention.
+  return { oldest: Math.max(now - retention, 0), newest: now + MAX_FUTURE_MS };
 }
 
 /** What is wrong with a timestamp, if anything. */

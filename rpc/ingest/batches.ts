@@ -56,6 +56,7 @@ export async function* readBatches<B>(
     throw error;
   } finally {
     chunks.stop();
+    envelopes.close();
   }
   if (decoder.count > 0) yield decoder.take();
 }

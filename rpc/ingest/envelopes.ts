@@ -5,12 +5,34 @@
  * @module
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { overLimit } from "../../errors.ts";
+import { overLimit, overloaded } from "../../errors.ts";
 
 const HEADER_BYTES = 5;
 /** How many times what has arrived there is room for: mostly enough for the rest, so that nothing is copied twice. */
 const ROOM = 4;
 const NOTHING = new Uint8Array(0);
+
+/** Bytes of messages that have arrived in part, of all calls: what a client holds back must not fill memory. */
+export class CarryBudget {
+  #used = 0;
+
+  /** @param limit Bytes at once. */
+  constructor(private readonly limit: number) {}
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Throws RESOURCE_EXHAUSTED, with RetryInfo, if there is no room. */
+  consume(bytes: number): void {
+    if (this.#used + bytes > this.limit) throw overloaded("Too much has arrived of messages that are not complete");
+    this.#used += bytes;
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+  }
+}
 
 /**
  * Messages that lie in one chunk are read where they are; one that goes over the end of a chunk is put together in a
@@ -29,8 +51,11 @@ export class EnvelopeReader {
   #carry = NOTHING;
   #carried = 0;
 
-  /** @param maxBytes Bytes that a message may have. */
-  constructor(private readonly maxBytes: number) {}
+  /**
+   * @param maxBytes Bytes that a message may have.
+   * @param budget What all calls together may hold of messages that have not arrived whole.
+   */
+  constructor(private readonly maxBytes: number, private readonly budget: CarryBudget = new CarryBudget(Infinity)) {}
 
   /** Adds a chunk; what was in the one before must have been taken. */
   push(chunk: Uint8Array): void {
@@ -46,8 +71,10 @@ export class EnvelopeReader {
     const chunk = this.#chunk;
     const at = this.#at;
     const rest = chunk.length - at;
+    let needed = HEADER_BYTES;
     if (rest >= HEADER_BYTES) {
-      const end = at + HEADER_BYTES + this.#lengthAt(chunk, at);
+      needed += this.#lengthAt(chunk, at);
+      const end = at + needed;
       if (end <= chunk.length) {
         this.flags = chunk[at];
         this.bytes = chunk;
@@ -56,9 +83,17 @@ export class EnvelopeReader {
         return true;
       }
     }
-    if (rest > 0) this.#take(rest, rest);
+    if (rest > 0) this.#take(rest, needed);
     this.#forget();
     return false;
+  }
+
+  /** No more is read. */
+  close(): void {
+    this.budget.release(this.#carry.length);
+    this.#carry = NOTHING;
+    this.#carried = 0;
+    this.#forget();
   }
 
   /** Throws INVALID_ARGUMENT if what has arrived ends inside of a message. */
@@ -77,6 +112,7 @@ export class EnvelopeReader {
         this.start = HEADER_BYTES;
         this.end = needed;
         // It belongs to whoever reads the message.
+        this.budget.release(this.#carry.length);
         this.#carry = NOTHING;
         this.#carried = 0;
         return true;
@@ -92,7 +128,9 @@ export class EnvelopeReader {
     this.#at += part.length;
     const length = this.#carried + part.length;
     if (length > this.#carry.length) {
-      const larger = new Uint8Array(Math.max(length, Math.min(needed, length * ROOM)));
+      const size = Math.max(length, Math.min(needed, length * ROOM));
+      this.budget.consume(size - this.#carry.length);
+      const larger = new Uint8Array(size);
       larger.set(this.#carry.subarray(0, this.#carried));
       this.#carry = larger;
     }

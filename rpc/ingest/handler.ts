@@ -29,9 +29,10 @@ import {
   validateUniversalHandlerOptions,
 } from "@connectrpc/connect/protocol";
 import type { BatchDecoder } from "../../decode/decoder.ts";
+import { MAX_CARRIED_BYTES } from "../../limits.ts";
 import { readBatches } from "./batches.ts";
 import { createContext, OpenCalls } from "./context.ts";
-import { EnvelopeReader } from "./envelopes.ts";
+import { CarryBudget, EnvelopeReader } from "./envelopes.ts";
 import { answer, CONNECT, GRPC, GRPC_WEB, type Outcome } from "./protocols.ts";
 
 /** A client-streaming method and what serves it. */
@@ -44,10 +45,14 @@ export interface IngestMethod<I extends DescMessage, O extends DescMessage, B> {
   toConnectError(error: unknown, url: string): ConnectError;
 }
 
-/** Makes the handler of a method, with the options that connect-es's router takes. */
+/**
+ * Makes the handler of a method, with the options that connect-es's router takes. `carried` is what all calls that share it
+ * may hold of messages that have not arrived whole.
+ */
 export function createIngestHandler<I extends DescMessage, O extends DescMessage, B>(
   ingest: IngestMethod<I, O, B>,
   options: ConnectRouterOptions,
+  carried = new CarryBudget(MAX_CARRIED_BYTES),
 ): UniversalHandler {
   const { method } = ingest;
   const opt = validateUniversalHandlerOptions(options);
@@ -80,7 +85,7 @@ export function createIngestHandler<I extends DescMessage, O extends DescMessage
       if (timeout.error) throw timeout.error;
       const batches = readBatches(request.body, {
         decoder: ingest.createDecoder(),
-        envelopes: new EnvelopeReader(opt.readMaxBytes),
+        envelopes: new EnvelopeReader(opt.readMaxBytes, carried),
         isSkipped: (flags) => (flags & protocol.endFlag) !== 0,
         convert: (envelope) => convert(envelope, isBinary, compression.request),
         signal,

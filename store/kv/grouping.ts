@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
 import { FLUSH_ITEMS, FLUSH_MS, GROUP_BYTES, GROUP_HOURS, GROUP_NEW_SERIES, MAX_BUFFERED_BYTES } from "../../limits.ts";
 
@@ -113,7 +114,9 @@ export class Grouping<C extends Contribution> {
       }
       failure = { error };
     }
-    for (const contribution of group) {
+    // Nobody is to wait in line for a store that does not answer.
+    const behind = failure?.error instanceof ConnectError ? this.#takeAll() : [];
+    for (const contribution of [...group, ...behind]) {
       this.#bytes -= contribution.bytes;
       contribution.settle(failure?.error);
     }
@@ -129,6 +132,14 @@ export class Grouping<C extends Contribution> {
       if (count > 0 && (bytes > GROUP_BYTES || hours > GROUP_HOURS || newSeries > GROUP_NEW_SERIES)) break;
       count++;
     }
+    return this.#takeFirst(count);
+  }
+
+  #takeAll(): C[] {
+    return this.#takeFirst(this.#queue.length);
+  }
+
+  #takeFirst(count: number): C[] {
     this.#urgent = Math.max(this.#urgent - count, 0);
     const group = this.#queue.splice(0, count);
     for (const { items, bytes } of group) {

@@ -67,7 +67,8 @@ function createPointWriter(
     refused: (series) => index.refused(tenant, series),
     async write(batch) {
       await options.space.ensure();
-      const isNew = await index.due(tenant);
+      const stateOf = await index.states(tenant);
+      const isNew = (series: Series) => stateOf(series) === "new";
       for (const run of cutRuns(batch, isNew)) grouping.add({ ...run, tenant, batch, settle: pending.begin() });
       await grouping.room();
       pending.check();
@@ -175,10 +176,14 @@ async function commitPoints(options: PointStoreOptions, index: SeriesIndex, grou
   const mutations: Mutation[] = [];
   const registered: (() => void)[] = [];
   for (const [tenant, hours] of collect(group)) {
-    const isNew = await index.due(tenant);
-    const fresh = new Map<string, Series>();
+    const stateOf = await index.states(tenant);
+    const written = new Map<string, Series>();
+    const due = new Map<string, Series>();
     for (const [hour, columns] of hours) {
-      for (const s of columns.series) if (isNew(s)) fresh.set(s.key, s);
+      for (const s of columns.series) {
+        const state = stateOf(s);
+        if (state !== "fresh") (state === "new" ? written : due).set(s.key, s);
+      }
       for (const { bytes } of packPointSegments(columns)) {
         const expires = (hour + 1) * HOUR + options.retention;
         mutations.push({
@@ -188,7 +193,9 @@ async function commitPoints(options: PointStoreOptions, index: SeriesIndex, grou
         });
       }
     }
-    const registration = await index.register(tenant, fresh.values());
+    // Series that came together are due together, perhaps more than a commit takes: the others have time until later ones.
+    for (const [key, series] of due) if (written.size < GROUP_NEW_SERIES) written.set(key, series);
+    const registration = await index.register(tenant, written.values());
     mutations.push(...registration.mutations);
     registered.push(registration.committed);
   }

@@ -20,6 +20,12 @@ import { decodeRecord, encodeRecord } from "./records.ts";
  * it took its room. */
 type Known = Map<string, number>;
 
+/**
+ * `new`: there is no entry, and the commit that uses the series must write it. `due`: there is one that should be written
+ * again within a day. `fresh`: there is nothing to do.
+ */
+export type SeriesState = "new" | "due" | "fresh";
+
 export interface SeriesIndexOptions {
   readonly kv: KvClient;
   readonly clock: Clock;
@@ -51,12 +57,16 @@ export class SeriesIndex {
     return refused;
   }
 
-  /** Whether the next commit that uses this series has to write its entry. */
-  async due(tenant: string): Promise<(series: Series) => boolean> {
+  /** Whether the commit that uses a series has to write its entry, may do so, or need not. */
+  async states(tenant: string): Promise<(series: Series) => SeriesState> {
     const known = await this.#load(tenant);
+    const now = this.o.clock.now();
     // Written again when a day of its life has passed.
     const threshold = this.#expiry() - DAY;
-    return ({ key }) => (known.get(key) ?? 0) < threshold;
+    return ({ key }) => {
+      const expires = known.get(key) ?? 0;
+      return expires >= threshold ? "fresh" : expires > now ? "due" : "new";
+    };
   }
 
   /** The entries to write for those, and what to call when they are committed. */

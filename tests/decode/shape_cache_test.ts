@@ -19,9 +19,9 @@ function find<S>(cache: ShapeCache<S>, identity: Uint8Array): S | undefined {
   return cache.find();
 }
 
-function hold<S>(cache: ShapeCache<S>, identity: Uint8Array, shape: S): void {
+function hold<S>(cache: ShapeCache<S>, identity: Uint8Array, shape: S, cost = identity.length): void {
   gather(cache, identity);
-  cache.hold(shape);
+  cache.hold(shape, cost);
 }
 
 /** An identity of four bytes that no other number has. */
@@ -65,7 +65,7 @@ Deno.test("ShapeCache finds what it holds, and nothing else", () => {
   const texts = ["", "a", "b", "ab", "ba", "a\0", "\0a"];
   for (const text of texts) {
     assertEquals(find(cache, new TextEncoder().encode(text)), undefined, text);
-    cache.hold(text);
+    cache.hold(text, 1);
   }
   for (const text of texts) assertEquals(find(cache, new TextEncoder().encode(text)), text);
 });
@@ -98,7 +98,7 @@ Deno.test("ShapeCache tells identities apart that hash alike", () => {
     const cache = new ShapeCache<string>();
     hold(cache, a, "a");
     assertEquals(find(cache, b), undefined);
-    cache.hold("b");
+    cache.hold("b", 1);
     assertEquals([find(cache, a), find(cache, b)], ["a", "b"]);
   }
 });

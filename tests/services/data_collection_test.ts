@@ -6,6 +6,7 @@ import { FakeClock } from "../support/fake_clock.ts";
 import { decodedLogs } from "../support/logs.ts";
 import { decodedPoints } from "../support/points.ts";
 import { NEVER, openTestStores } from "../support/stores.ts";
+import { until } from "../support/until.ts";
 
 const clock = new FakeClock();
 const batch = (...values: number[]): DecodedPoints =>
@@ -45,7 +46,8 @@ Deno.test("collectDataPoints() takes no more once the call is aborted, and keeps
   }
   const call = { tenant: "t", signal: abort.signal };
   await assertRejects(() => opened.service.collectDataPoints(batches(), call), RangeError, "the caller is gone");
-  assertEquals(await opened.count(), 1);
+  // The caller is not kept waiting for that.
+  await until(async () => await opened.count() === 1, 5000);
 });
 
 Deno.test("collectDataPoints() and collectLogs() number rejections across batches", async () => {
@@ -64,4 +66,37 @@ Deno.test("collectDataPoints() and collectLogs() number rejections across batche
   }
   const logged = await opened.service.collectLogs(entries(), call);
   assertEquals(logged.rejections?.map(({ index }) => index), [1n, 2n]);
+});
+
+Deno.test("collectDataPoints() ends with the deadline's error although the store does not answer", async () => {
+  let answer = () => {};
+  const stuck = new Promise<void>((resolve) => answer = resolve);
+  using stores = await openTestStores({
+    // Commits wait for the test; all else is as it was.
+    wrap: (kv) => ({
+      get: (...args) => kv.get(...args),
+      list: (...args) => kv.list(...args),
+      atomic() {
+        const operation = kv.atomic();
+        const commit = operation.commit.bind(operation);
+        operation.commit = async () => {
+          await stuck;
+          return await commit();
+        };
+        return operation;
+      },
+    }),
+  });
+  const { points, logs } = stores;
+  const service = createDataCollectionService({ points, logs, clock, retention: 7 * DAY, logRules: [] });
+  const abort = new AbortController();
+  async function* batches() {
+    yield batch(1);
+  }
+  const receipt = service.collectDataPoints(batches(), { tenant: "t", signal: abort.signal });
+  setTimeout(() => abort.abort(new RangeError("the deadline has passed")));
+  await assertRejects(() => receipt, RangeError, "the deadline has passed");
+  answer();
+  // What had been handed to the store is stored all the same.
+  await stores.points.writer("t").flush();
 });

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { MAX_MESSAGE_BYTES, MIB } from "../../../limits.ts";
-import { EnvelopeReader } from "../../../rpc/ingest/envelopes.ts";
+import { CarryBudget, EnvelopeReader } from "../../../rpc/ingest/envelopes.ts";
 import { Random } from "../../store/format/random.ts";
 import { concat, envelope } from "../../support/wire.ts";
 
@@ -155,4 +156,24 @@ Deno.test("EnvelopeReader does not hold on to a chunk that it has read", () => {
     while (envelopes.next());
     assertEquals(envelopes.bytes.buffer.byteLength, 0);
   }
+});
+
+Deno.test("CarryBudget: what calls hold of messages in part is bounded, and given back when they are whole or given up", () => {
+  const budget = new CarryBudget(10_000);
+  const half = new Uint8Array(5 + 4_000);
+  new DataView(half.buffer).setUint32(1, 8_000);
+  const [a, b] = [new EnvelopeReader(MAX_MESSAGE_BYTES, budget), new EnvelopeReader(MAX_MESSAGE_BYTES, budget)];
+  a.push(half);
+  assertEquals([a.next(), budget.used], [false, 8_005]);
+  b.push(half);
+  const error = assertThrows(() => b.next(), ConnectError);
+  assertEquals(Code[error.code], "ResourceExhausted");
+  assertEquals(error.findDetails(RetryInfoSchema).length, 1);
+  b.close();
+  a.push(new Uint8Array(4_000));
+  assertEquals([a.next(), a.end - a.start, budget.used], [true, 8_000, 0]);
+  b.push(half);
+  assertEquals([b.next(), budget.used], [false, 8_005]);
+  b.close();
+  assertEquals(budget.used, 0);
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { unavailable } from "../../../errors.ts";
 import {
   FLUSH_ITEMS,
   FLUSH_MS,
@@ -169,4 +170,22 @@ Deno.test("Grouping begins a full group beside another, but no third one, and no
   t.commits[3].resolve();
   await t.turn();
   assertEquals(t.settled.length, 5);
+});
+
+Deno.test("Grouping: nobody waits in line for a store that does not answer", async () => {
+  const t = open();
+  t.add();
+  t.grouping.urge();
+  await t.turn();
+  for (let i = 0; i < 3; i++) t.add();
+  const down = unavailable("the store does not answer");
+  t.commits[0].reject(down);
+  await t.turn();
+  assertEquals(t.settled, [down, down, down, down]);
+  t.add();
+  t.grouping.urge();
+  await t.turn();
+  t.commits[1].resolve();
+  await t.turn();
+  assertEquals(t.settled.slice(4), ["ok"]);
 });

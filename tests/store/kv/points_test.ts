@@ -201,3 +201,21 @@ Deno.test("PointStore: a commit of many long series fits KV, in any script and o
     assertEquals(series.reduce((sum, { buckets }) => sum + buckets[0].count, 0), count);
   }
 });
+
+Deno.test("PointStore: series that came together and are due together are written again over several commits", async () => {
+  using stores = await openTestStores({ maxSeries: 20_000 });
+  const series = Array.from({ length: 2000 }, (_, i) => makeSeries("h", `m${i}`, {}));
+  const at = (now: number): Sample[] => series.map((s, i) => [s, now, i]);
+  const first = stores.clock.now();
+  await write(stores, at(first));
+  // They become due while the batch waits for its commit.
+  stores.clock.advance(DAY - 1000);
+  const writer = stores.points.writer("t");
+  const now = stores.clock.now();
+  await writer.refused(series);
+  await writer.write(batch(at(now)));
+  stores.clock.advance(2000);
+  await writer.flush();
+  const query = { ...all, metric: "m1999", from: first, to: now + 1 };
+  assertEquals((await stores.points.query("t", query, NEVER)).series[0].buckets[0].count, 2);
+});
