@@ -17,7 +17,7 @@ export interface Aim {
   readonly latency?: true;
 }
 
-const MEMORY = ["sluice-memory", "sluice-memory-2"];
+const MEMORY = ["sluice-memory"];
 const DURABLE = ["sluice", "sluice-2"];
 const GO = { against: "grpc-go in memory", to: "grpc-go" };
 const SQLITE = { against: "grpc-go and SQLite", to: "grpc-go-sqlite" };

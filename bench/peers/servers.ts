@@ -38,7 +38,6 @@ const deploy = (data: string) => ({
 
 export const PEERS: readonly Peer[] = [
   sluice("sluice-memory", "Sluice, in memory", ALL, () => MEMORY),
-  sluice("sluice-memory-2", "Sluice, in memory, 2 workers", OVER_2, () => ({ ...MEMORY, ...TWO_WORKERS })),
   sluice("sluice", "Sluice, durable", ALL, () => ({})),
   sluice("sluice-2", "Sluice, durable, 2 workers", OVER_2, () => TWO_WORKERS),
   sluice("sluice-deploy-memory", "Sluice on Deno.serve, in memory", ["connect"], (d) => ({ ...deploy(d), ...MEMORY })),
