@@ -34,20 +34,12 @@ export function overLimit(message: string): ConnectError {
 
 /** Too much is going on for now; a retry after `retryMs` can help. */
 export function overloaded(message: string, retryMs = 1000): ConnectError {
-  return new ConnectError(message, Code.ResourceExhausted, undefined, [
-    { desc: RetryInfoSchema, value: { retryDelay: duration(retryMs) } },
-  ]);
+  return new ConnectError(message, Code.ResourceExhausted, undefined, [retryInfo(retryMs)]);
 }
 
 /** A store is down, slow or full for now; a retry after `retryMs` can help. */
 export function unavailable(message: string, cause?: unknown, retryMs = 1000): ConnectError {
-  return new ConnectError(
-    message,
-    Code.Unavailable,
-    undefined,
-    [{ desc: RetryInfoSchema, value: { retryDelay: duration(retryMs) } }],
-    cause,
-  );
+  return new ConnectError(message, Code.Unavailable, undefined, [retryInfo(retryMs)], cause);
 }
 
 /** Nothing of that name. */
@@ -55,6 +47,8 @@ export function notFound(message: string): ConnectError {
   return new ConnectError(message, Code.NotFound);
 }
 
-function duration(ms: number): { seconds: bigint; nanos: number } {
-  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
+/** google.rpc.RetryInfo. */
+function retryInfo(ms: number) {
+  const retryDelay = { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
+  return { desc: RetryInfoSchema, value: { retryDelay } };
 }

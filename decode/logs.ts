@@ -4,12 +4,13 @@
  *
  * @module
  */
+import { BatchShapes, type Placed, SHAPE_BYTES } from "./batch_shapes.ts";
 import type { BatchDecoder } from "./decoder.ts";
 import { Growing } from "./growing.ts";
 import { readLogEntry } from "./log_entry.ts";
 import type { ShapeCache } from "./shape_cache.ts";
 import { copyText } from "./utf8.ts";
-import { LEN, VARINT, WireReader } from "./wire.ts";
+import { LEN, MAX_EXACT_VARINT_BYTES, VARINT, WireReader } from "./wire.ts";
 
 /** What entries have in common; two of the same content may be two objects. */
 export interface LogEntryShape {
@@ -39,11 +40,9 @@ export interface DecodedLogs {
 }
 
 /** A shape that was found by its bytes, and where it stands in the batch of a decoder that has seen it. */
-interface HeldShape extends LogEntryShape {
+interface HeldShape extends LogEntryShape, Placed {
   /** For each key, the place of its field among the fields as they were sent. */
   readonly places: readonly number[];
-  batch: number;
-  place: number;
 }
 
 export type LogShapes = ShapeCache<HeldShape>;
@@ -57,21 +56,13 @@ const FIELDS = 5 << 3 | LEN;
 // Of a map's entry.
 const KEY = 1 << 3 | LEN;
 const VALUE = 2 << 3 | LEN;
-/** A varint of so many bytes is exact as a double. */
-const MAX_EXACT_VARINT_BYTES = 7;
 
 /** Bytes of memory that an entry and a text take in their columns. */
 const ENTRY_BYTES = 16;
 const TEXT_BYTES = 8;
-/** Of a shape that is not known from before. */
-const SHAPE_BYTES = 200;
-
-/** Numbers batches, over all decoders, so that a held shape knows whether its place is one of this batch. */
-let batches = 0;
 
 export class LogDecoder implements BatchDecoder<DecodedLogs> {
-  #batch = ++batches;
-  #shapes: LogEntryShape[] = [];
+  readonly #shapes = new BatchShapes<HeldShape>();
   #newBytes = 0;
   readonly #shapeOf = new Growing((length) => new Int32Array(length));
   readonly #timestamps = new Growing((length) => new Float64Array(length));
@@ -168,7 +159,7 @@ export class LogDecoder implements BatchDecoder<DecodedLogs> {
 
   take(): DecodedLogs {
     const taken = {
-      shapes: this.#shapes,
+      shapes: this.#shapes.take(),
       shapeOf: this.#shapeOf.take(),
       timestamps: this.#timestamps.take(),
       firsts: this.#firsts.take(),
@@ -176,8 +167,6 @@ export class LogDecoder implements BatchDecoder<DecodedLogs> {
       ends: this.#ends.take(),
       units: this.#units.take(),
     };
-    this.#batch = ++batches;
-    this.#shapes = [];
     this.#newBytes = 0;
     return taken;
   }
@@ -225,13 +214,9 @@ export class LogDecoder implements BatchDecoder<DecodedLogs> {
       to = regions[3 + 2 * places[k]];
     }
 
-    if (shape.batch !== this.#batch) {
-      shape.batch = this.#batch;
-      shape.place = this.#shapes.push(shape) - 1;
-    }
     const i = this.#timestamps.length;
     for (const column of [this.#shapeOf, this.#timestamps, this.#firsts]) column.reserve(1);
-    this.#shapeOf.items[i] = shape.place;
+    this.#shapeOf.items[i] = this.#shapes.place(shape);
     this.#timestamps.items[i] = timestamp;
     this.#firsts.items[i] = first;
     this.#shapeOf.length = this.#timestamps.length = this.#firsts.length = i + 1;

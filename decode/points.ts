@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { BatchShapes, type Placed, SHAPE_BYTES } from "./batch_shapes.ts";
 import type { BatchDecoder } from "./decoder.ts";
 import { Growing } from "./growing.ts";
 import type { ShapeCache } from "./shape_cache.ts";
-import { I64, LEN, readTextEntry, VARINT, WireReader } from "./wire.ts";
+import { I64, LEN, MAX_EXACT_VARINT_BYTES, readTextEntry, VARINT, WireReader } from "./wire.ts";
 
 /** What points have in common; two of the same content may be two objects. */
 export interface PointShape {
@@ -33,10 +34,7 @@ export interface DecodedPoints {
 }
 
 /** A shape that was found by its bytes, and where it stands in the batch of a decoder that has seen it. */
-interface HeldShape extends PointShape {
-  batch: number;
-  place: number;
-}
+type HeldShape = PointShape & Placed;
 
 export type PointShapes = ShapeCache<HeldShape>;
 
@@ -50,24 +48,17 @@ const KEY = 1 << 3 | LEN;
 const VALUE = 2 << 3 | I64;
 /** Bytes of an entry of metrics beside the key: tag and length of the key, tag and value. */
 const METRIC_BYTES = 11;
-/** A varint of so many bytes is exact as a double. */
-const MAX_EXACT_VARINT_BYTES = 7;
 
 /** Bytes of memory that a point and a value take in their columns. */
 const POINT_BYTES = 24;
 const VALUE_BYTES = 8;
-/** Of a shape that is not known from before, and of one of its series beside the texts. */
-const SHAPE_BYTES = 200;
+/** Of one of a shape's series beside the texts. */
 const SERIES_BYTES = 120;
 
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 
-/** Numbers batches, over all decoders, so that a held shape knows whether its place is one of this batch. */
-let batches = 0;
-
 export class PointDecoder implements BatchDecoder<DecodedPoints> {
-  #batch = ++batches;
-  #shapes: PointShape[] = [];
+  readonly #shapes = new BatchShapes<HeldShape>();
   readonly #shapeOf = new Growing((length) => new Int32Array(length));
   readonly #timestamps = new Growing((length) => new Float64Array(length));
   readonly #values = new Growing((length) => new Float64Array(length));
@@ -139,13 +130,11 @@ export class PointDecoder implements BatchDecoder<DecodedPoints> {
   take(): DecodedPoints {
     const taken = {
       length: this.#timestamps.length,
-      shapes: this.#shapes,
+      shapes: this.#shapes.take(),
       shapeOf: this.#shapeOf.take(),
       timestamps: this.#timestamps.take(),
       values: this.#values.take(),
     };
-    this.#batch = ++batches;
-    this.#shapes = [];
     this.#newBytes = 0;
     // A stream that pauses is not to hold on to its last chunk.
     this.#view = NO_VIEW;
@@ -167,13 +156,9 @@ export class PointDecoder implements BatchDecoder<DecodedPoints> {
   }
 
   #push(shape: HeldShape, timestamp: number): void {
-    if (shape.batch !== this.#batch) {
-      shape.batch = this.#batch;
-      shape.place = this.#shapes.push(shape) - 1;
-    }
     const i = this.#timestamps.length;
     this.#shapeOf.reserve(1);
-    this.#shapeOf.items[i] = shape.place;
+    this.#shapeOf.items[i] = this.#shapes.place(shape);
     this.#timestamps.reserve(1);
     this.#timestamps.items[i] = timestamp;
     this.#shapeOf.length = this.#timestamps.length = i + 1;

@@ -13,6 +13,9 @@ const START_GROUP = 3;
 const END_GROUP = 4;
 const I32 = 5;
 
+/** A varint of so many bytes is exact as a double. */
+export const MAX_EXACT_VARINT_BYTES = 7;
+
 /** Groups inside of groups that are skipped: protobuf's usual limit. Each is a call on the stack. */
 const MAX_GROUP_DEPTH = 100;
 

@@ -6,11 +6,11 @@
 import { type DescFile, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
+import { untilAborted } from "../abortable.ts";
 import type {
   ServerReflectionRequest,
   ServerReflectionResponseSchema,
 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
-import { untilAborted } from "./abortable.ts";
 
 type Response = MessageInitShape<typeof ServerReflectionResponseSchema>;
 type Answer = Response["messageResponse"];

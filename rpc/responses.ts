@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { createAsyncIterable, type UniversalServerResponse } from "@connectrpc/connect/protocol";
 
 const encoder = new TextEncoder();
 
@@ -17,10 +17,6 @@ export function plain(status: number, text: string, header: Record<string, strin
       "content-length": String(bytes.length),
       ...header,
     }),
-    body: once(bytes),
+    body: createAsyncIterable([bytes]),
   };
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AbortableWait } from "../abortable.ts";
 
 export interface Call {
   /** Whose data it is. */
@@ -15,15 +16,10 @@ export interface Call {
 
 /** What `work` comes to; throws the call's reason if it is aborted first. The work may go on, unheard. */
 export async function orAborted<T>({ signal }: Call, work: Promise<T>): Promise<T> {
-  let abort = () => {};
+  const wait = new AbortableWait(signal);
   try {
-    return await new Promise<T>((resolve, reject) => {
-      work.then(resolve, reject);
-      abort = () => reject(signal.reason);
-      if (signal.aborted) abort();
-      else signal.addEventListener("abort", abort);
-    });
+    return await wait.for(work);
   } finally {
-    signal.removeEventListener("abort", abort);
+    wait.end();
   }
 }

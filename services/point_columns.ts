@@ -12,7 +12,7 @@ import {
   MAX_TAG_VALUE_BYTES,
   MAX_TAGS,
 } from "../limits.ts";
-import { seriesKey, sortTags } from "../store/format/series.ts";
+import { seriesKey, SeriesList, sortTags } from "../store/format/series.ts";
 import type { PointBatch, Series } from "../store/types.ts";
 import { type Fault, invalid } from "./tally.ts";
 import { fitsUtf8, utf8Length } from "./text.ts";
@@ -27,8 +27,7 @@ const judgements = new WeakMap<PointShape, Judgement>();
 /** The valid points of a batch. */
 export class PointColumns {
   readonly batch: PointBatch;
-  readonly #series: Series[] = [];
-  readonly #places = new Map<string, number>();
+  readonly #list = new SeriesList();
   /** Index of each point in the batch that they came in. */
   readonly #indexes: Int32Array;
 
@@ -64,7 +63,7 @@ export class PointColumns {
       indexes[count++] = i;
     }
     this.#indexes = indexes;
-    this.batch = cut(this.#series, kept, count, samples);
+    this.batch = cut(this.#list.series, kept, count, samples);
   }
 
   /** The batch without the points that have a sample of a refused series; `onRefused` is told which. */
@@ -75,9 +74,9 @@ export class PointColumns {
     let count = 0;
     let samples = 0;
     for (let i = 0, from = 0; i < ends.length; from = ends[i++]) {
-      const wrong = seriesOf.subarray(from, ends[i]).find((s) => refused.has(this.#series[s]));
+      const wrong = seriesOf.subarray(from, ends[i]).find((s) => refused.has(this.#list.series[s]));
       if (wrong !== undefined) {
-        onRefused(this.#indexes[i], this.#series[wrong]);
+        onRefused(this.#indexes[i], this.#list.series[wrong]);
         continue;
       }
       kept.seriesOf.set(seriesOf.subarray(from, ends[i]), samples);
@@ -86,20 +85,13 @@ export class PointColumns {
       kept.timestamps[count] = timestamps[i];
       kept.ends[count++] = samples;
     }
-    return cut(this.#series, kept, count, samples);
+    return cut(this.#list.series, kept, count, samples);
   }
 
   /** Where the series of a shape stand in the batch; several shapes may have the same. */
   #placesOf(judgement: Judgement): number[] {
     if (judgement.fault) return [];
-    return judgement.series.map((series) => {
-      let place = this.#places.get(series.key);
-      if (place === undefined) {
-        place = this.#series.push(series) - 1;
-        this.#places.set(series.key, place);
-      }
-      return place;
-    });
+    return judgement.series.map((series) => this.#list.place(series));
   }
 }
 

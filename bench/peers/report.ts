@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { table } from "../charts/table.ts";
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { GIB, MIB } from "../../limits.ts";
@@ -108,15 +109,6 @@ export async function writeReadme(report: string): Promise<void> {
   if (begin < 0 || end < begin) throw new Error(`${README} does not have the markers ${BEGIN} and ${END}`);
   await Deno.writeTextFile(README, `${text.slice(0, begin + BEGIN.length)}\n\n${report}\n\n${text.slice(end)}`);
   await deno("fmt", "--quiet", README);
-}
-
-/** A table of Markdown, aligned for the terminal too. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = [head, ...rows].map((row) => head.map((_, i) => row[i] ?? ""));
-  const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i].length)));
-  const lines = cells.map((row) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`);
-  lines.splice(1, 0, `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`);
-  return lines.join("\n");
 }
 
 /** Three digits, or all before the point. */

@@ -4,9 +4,9 @@
  *
  * @module
  */
+import { AbortableWait } from "../../abortable.ts";
 import type { BatchDecoder } from "../../decode/decoder.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_ITEMS } from "../../limits.ts";
-import { AbortableWait } from "../abortable.ts";
 import type { EnvelopeReader } from "./envelopes.ts";
 
 /** Turns of the microtask queue after which a chunk that had arrived before it was asked for is here. */

@@ -11,7 +11,7 @@ import {
   type MessageInitShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { type ConnectError, type ConnectRouterOptions, type HandlerContext } from "@connectrpc/connect";
+import type { ConnectError, ConnectRouterOptions, HandlerContext } from "@connectrpc/connect";
 import {
   assertByteStreamRequest,
   compressedFlag,

@@ -8,6 +8,7 @@ import type { JsonWriteOptions } from "@bufbuild/protobuf";
 import type { ConnectError, HandlerContext } from "@connectrpc/connect";
 import {
   type Compression,
+  createAsyncIterable,
   encodeEnvelopes,
   envelopeCompress,
   type UniversalServerResponse,
@@ -135,11 +136,7 @@ export async function answer(
   return {
     ...uResponseOk,
     header: context.responseHeader,
-    body: once(encodeEnvelopes(...compressed)),
+    body: createAsyncIterable(envelopes.length > 0 ? [encodeEnvelopes(...compressed)] : []),
     trailer: protocol.hasTrailers ? context.responseTrailer : undefined,
   };
-}
-
-async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  if (bytes.length > 0) yield bytes;
 }

@@ -44,6 +44,22 @@ export function makeSeries(
   return { source, metric, tags: sorted, key: seriesKey(source, metric, sorted) };
 }
 
+/** Series in the order of first use, each once. */
+export class SeriesList {
+  readonly series: Series[] = [];
+  readonly #places = new Map<string, number>();
+
+  /** The place of a series, which gets one if it has none. */
+  place(series: Series): number {
+    let place = this.#places.get(series.key);
+    if (place === undefined) {
+      place = this.series.push(series) - 1;
+      this.#places.set(series.key, place);
+    }
+    return place;
+  }
+}
+
 /** The id of the series with this key: 16 bytes. */
 export function seriesId(key: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(createHash("sha256").update(key).digest().subarray(0, SERIES_ID_BYTES));

@@ -9,6 +9,7 @@ import { ulid } from "ulid";
 import type { Clock } from "../../clock.ts";
 import { GROUP_BYTES, GROUP_HOURS, GROUP_NEW_SERIES, HOUR } from "../../limits.ts";
 import { packPointSegments } from "../format/point_segment.ts";
+import { SeriesList } from "../format/series.ts";
 import { encodeValue, FORMAT } from "../format/value.ts";
 import type { FreeSpace } from "../free_space.ts";
 import type { Mutation, PointBatch, PointStore, PointWriter, Series } from "../types.ts";
@@ -145,29 +146,19 @@ function wholeRun({ timestamps, ends, values }: PointBatch, fresh: readonly bool
 }
 
 /** Samples of one tenant and hour, collected from all runs of a group. */
-class HourColumns {
-  readonly series: Series[] = [];
+class HourColumns extends SeriesList {
   readonly seriesOf: Int32Array;
   readonly timestamps: Float64Array;
   readonly values: Float64Array;
   /** How many samples there are so far. */
   length = 0;
-  readonly #places = new Map<string, number>();
 
   /** @param samples How many there will be. */
   constructor(samples: number) {
+    super();
     this.seriesOf = new Int32Array(samples);
     this.timestamps = new Float64Array(samples);
     this.values = new Float64Array(samples);
-  }
-
-  place(series: Series): number {
-    let place = this.#places.get(series.key);
-    if (place === undefined) {
-      place = this.series.push(series) - 1;
-      this.#places.set(series.key, place);
-    }
-    return place;
   }
 }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { AbortableWait, untilAborted } from "../../rpc/abortable.ts";
-import { settle } from "./ingest/support.ts";
+import { AbortableWait, untilAborted } from "../abortable.ts";
+import { settle } from "./rpc/ingest/support.ts";
 
 const REASON = new RangeError("too late");
 
