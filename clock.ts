@@ -8,6 +8,8 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds on a clock that never goes back or jumps; its zero means nothing. */
+  elapsed(): number;
   /** Calls `fn` once after `ms`; the returned function cancels it. */
   setTimer(ms: number, fn: () => void): () => void;
 }
@@ -15,6 +17,7 @@ export interface Clock {
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   setTimer(ms, fn) {
     const id = setTimeout(fn, ms);
     return () => clearTimeout(id);

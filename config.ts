@@ -10,10 +10,12 @@ import {
   MAX_FILE_BYTES,
   MAX_RETENTION_DAYS,
   MAX_SERIES,
+  MAX_STREAMS,
   MAX_WORKERS,
   MIN_FREE_BYTES,
   RETENTION_DAYS,
   SECOND,
+  STREAM_RECORD_DAYS,
   UPLOAD_EXPIRY_MS,
 } from "./limits.ts";
 import { type LogRule, parseLogRules } from "./services/log_rules.ts";
@@ -50,8 +52,10 @@ export class ConfigError extends Error {
   }
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Reads the configuration. Throws a ConfigError that names every fault. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(env: Environment): Config {
   const faults: string[] = [];
   const number = (name: string, fallback: number, min: number, max: number): number => {
     const text = env[name];
@@ -89,13 +93,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     address,
     data,
     kv: env.SLUICE_KV || (onDeploy ? undefined : `${data}/kv.sqlite`),
-    blobs: attempt("SLUICE_BLOBS", parseBlobs, blobs),
+    blobs: attempt("SLUICE_BLOBS", (text) => parseBlobs(text, env, faults), blobs),
     workers: number("SLUICE_WORKERS", 1, 1, MAX_WORKERS),
     maxFileBytes: number("SLUICE_MAX_FILE_BYTES", MAX_FILE_BYTES, 1, Number.MAX_SAFE_INTEGER),
     allowedExtensions: attempt("SLUICE_ALLOWED_EXTENSIONS", parseExtensions, ALLOWED_EXTENSIONS),
     retention: number("SLUICE_RETENTION_DAYS", RETENTION_DAYS, 1, MAX_RETENTION_DAYS) * DAY,
     maxSeries: number("SLUICE_MAX_SERIES", MAX_SERIES, 1, 10_000_000),
     uploadExpiry: number("SLUICE_UPLOAD_EXPIRY_SECONDS", UPLOAD_EXPIRY_MS / SECOND, 1, 365 * DAY / SECOND) * SECOND,
+    streamLifetime: number("SLUICE_STREAM_DAYS", STREAM_RECORD_DAYS, 1, 365) * DAY,
+    maxStreams: number("SLUICE_MAX_STREAMS", MAX_STREAMS, 1, 100_000_000),
     tls: SLUICE_TLS_CERT && SLUICE_TLS_KEY ? { cert: SLUICE_TLS_CERT, key: SLUICE_TLS_KEY } : undefined,
     maxConnectionAge: number("SLUICE_MAX_CONNECTION_AGE_SECONDS", 0, 0, 365 * DAY / SECOND) * SECOND || Infinity,
     housekeeping: number("SLUICE_HOUSEKEEPING_SECONDS", HOUSEKEEPING_SECONDS, 1, DAY / SECOND) * SECOND,
@@ -133,11 +139,60 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-function parseBlobs(text: string): BlobsConfig {
+function parseBlobs(text: string, env: Environment, faults: string[]): BlobsConfig {
   if (text === "kv:") return { kind: "kv" };
   if (text === "memory:") return { kind: "memory" };
   if (text.startsWith("file:") && text.length > 5) return { kind: "file", path: text.slice(5) };
-  throw new Error("must be file:PATH, kv: or memory:");
+  if (text.startsWith("s3:")) return parseS3(text, env, faults);
+  throw new Error("must be file:PATH, kv:, s3://BUCKET/PREFIX?endpoint=URL&region=R or memory:");
+}
+
+/** `s3://BUCKET/PREFIX?endpoint=URL&region=R`, with the credentials of their own variables. */
+function parseS3(text: string, env: Environment, faults: string[]): BlobsConfig {
+  const match = /^s3:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(text);
+  if (!match) throw new Error("must be s3://BUCKET/PREFIX?endpoint=URL&region=R");
+  const [, bucket, path = "", query = ""] = match;
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) throw new Error("must name a bucket as S3 has them");
+  const prefix = path.replace(/\/$/, "");
+  // What needs no escape in a URL, in a listing or in a signature, where servers differ.
+  const isPlain = prefix.split("/").every((part) => /^[A-Za-z0-9._-]+$/.test(part) && part !== "." && part !== "..");
+  if (prefix !== "" && !isPlain) {
+    throw new Error("must have a prefix of letters, digits, '.', '_' and '-', parted by '/'");
+  }
+  const parameters = new URLSearchParams(query);
+  for (const name of parameters.keys()) {
+    if (!["endpoint", "region"].includes(name)) throw new Error(`must not have the parameter ${JSON.stringify(name)}`);
+    if (parameters.getAll(name).length > 1) throw new Error(`must not have the parameter ${name} twice`);
+  }
+  const endpoint = parameters.get("endpoint");
+  const region = parameters.get("region") ?? (endpoint === null ? "" : "us-east-1");
+  if (!/^[a-z0-9-]{1,64}$/.test(region)) {
+    throw new Error("must name a region, or an endpoint of another service than AWS");
+  }
+  for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) {
+    if (!env[name]) faults.push(`${name} must be set for the bucket that SLUICE_BLOBS names`);
+  }
+  return {
+    kind: "s3",
+    url: bucketUrl(bucket, endpoint, region),
+    prefix: prefix === "" ? "" : `${prefix}/`,
+    region,
+    accessKeyId: env.AWS_ACCESS_KEY_ID ?? "",
+    secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? "",
+    sessionToken: env.AWS_SESSION_TOKEN || undefined,
+  };
+}
+
+function bucketUrl(bucket: string, endpoint: string | null, region: string): string {
+  if (endpoint === null) {
+    // The certificate of AWS covers no dots in a bucket's name.
+    const host = `s3.${region}.amazonaws.com`;
+    return bucket.includes(".") ? `https://${host}/${bucket}` : `https://${bucket}.${host}`;
+  }
+  const url = URL.parse(endpoint);
+  const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  if (!isOrigin) throw new Error("must have an endpoint such as https://s3.example.com");
+  return `${url.origin}/${bucket}`;
 }
 
 function parseExtensions(text: string): string[] {

@@ -42,6 +42,21 @@ export function unavailable(message: string, cause?: unknown, retryMs = 1000): C
   return new ConnectError(message, Code.Unavailable, undefined, [retryInfo(retryMs)], cause);
 }
 
+/** Another writer has taken the stream; a retry begins by asking how far it is. */
+export function aborted(message: string): ConnectError {
+  return new ConnectError(message, Code.Aborted);
+}
+
+/** The stream is not in a state for this; a retry cannot help. */
+export function failedPrecondition(message: string): ConnectError {
+  return new ConnectError(message, Code.FailedPrecondition);
+}
+
+/** What is sent under an id is not what was sent under it before. */
+export function alreadyExists(message: string): ConnectError {
+  return new ConnectError(message, Code.AlreadyExists);
+}
+
 /** Nothing of that name. */
 export function notFound(message: string): ConnectError {
   return new ConnectError(message, Code.NotFound);

@@ -70,6 +70,28 @@ export const MAX_DRAIN_MS = 2 * SECOND;
 /** How often a health watch looks for a change, ms. */
 export const HEALTH_WATCH_MS = 1 * SECOND;
 
+// ---- streams ----
+
+/** Characters of a stream id before its ULID. It is part of a key. */
+export const MAX_STREAM_NAME = 100;
+/** How far ahead of the server's clock a stream may have begun, ms. Records would outlive it by as much. */
+export const MAX_STREAM_AHEAD_MS = 1 * HOUR;
+/** Default days that the record of a stream lives after its last commit. Sent again later, it is refused. */
+export const STREAM_RECORD_DAYS = 7;
+/** Default number of records of streams that a tenant may have. Each takes some hundred bytes for days. */
+export const MAX_STREAMS = 1_000_000;
+/** How long a call on a stream that breaks off waits for what it has written to be durable, ms, before it says how far that is. */
+export const BREAK_FLUSH_MS = 500;
+/** Streams in one answer to a watch. */
+export const MAX_WATCHED_STREAMS = 1000;
+/** Default and least time between two answers to a watch, ms: each reads the records of what it shows. */
+export const WATCH_STREAMS_MS = 1 * SECOND;
+export const MIN_WATCH_STREAMS_MS = 100;
+/** A watch shows what has moved in so many ms: an unfinished stream may lie there for days. */
+export const WATCHED_MS = 1 * MINUTE;
+/** Bytes of the rejections that are kept with a stream: a few KV values must not fill a commit. */
+export const MAX_REJECTIONS_BYTES = 16 * KIB;
+
 // ---- files ----
 
 /** Default bytes of one file. A full disk is the alternative. */
@@ -84,6 +106,16 @@ export const ALLOWED_EXTENSIONS: readonly string[] = [".txt", ".csv", ".json", "
 export const BLOCK_BYTES = 1 * MIB;
 /** Block checksums in one KV value: 4 KB, far below the 64 KiB that a value may have. */
 export const BLOCKS_PER_VALUE = 1000;
+/** How long the running hash of an upload that broke off is kept for its next call, ms. */
+export const KEPT_HASH_MS = 10 * MINUTE;
+/** Running hashes that are kept at once. Without one, the bytes are read again. */
+export const MAX_KEPT_HASHES = 1000;
+/** Files that are read again at once for their hash: each has some MiB in memory, and two keep a disk busy. */
+export const REHASH_TOGETHER = 2;
+/** Bytes that are read of one such file before it is the next one's turn. */
+export const REHASH_SLICE_BYTES = 16 * MIB;
+/** How long the thread that reads them stays when it has nothing to do, ms. */
+export const REHASH_IDLE_MS = 10 * SECOND;
 /** How often an upload's progress is committed at the most, ms. */
 export const UPLOAD_COMMIT_MS = 1 * SECOND;
 /** Default time that an upload may stand still before the sweep removes it, ms. */
@@ -144,13 +176,17 @@ export const GROUP_BYTES = 256 * KIB;
 export const GROUP_NEW_SERIES = 400;
 /** Hours that the items of one commit may lie in: each is a segment, hence one or two mutations. */
 export const GROUP_HOURS = 150;
+/** Streams whose items one commit takes: each is a check (KV_MAX_CHECKS) and up to four mutations. */
+export const GROUP_STREAMS = 40;
 /** Raw bytes of items that wait for a commit, of all calls together. Beyond it, calls are not read from. */
 export const MAX_BUFFERED_BYTES = 8 * MIB;
 
 // ---- KV (what Deno KV takes, with a margin) ----
 
-/** Checks in one atomic operation. */
-export const KV_MAX_CHECKS = 10;
+/** Checks in one atomic operation, of which KV takes 100. */
+export const KV_MAX_CHECKS = 50;
+/** Keys in one read. */
+export const KV_MAX_READS = 10;
 /** Mutations in one atomic operation. */
 export const KV_MAX_MUTATIONS = 1000;
 /** Bytes of keys and values in one atomic operation. */
@@ -168,6 +204,28 @@ export const KV_TIMEOUT_MS = 2 * SECOND;
 export const KV_LOCK_RETRY_MS = 10;
 /** KV entries read, or deleted, at once: with 64 KiB each, some MiB, and a transaction that holds up no commit. */
 export const KV_LIST_BATCH = 100;
+
+// ---- S3 ----
+
+/**
+ * Bytes of one object. Each is a request that costs money and a round trip, so not less; and a writer holds two of them in
+ * memory, and a call that breaks off sends one again, so not more.
+ */
+export const S3_PART_BYTES = 8 * MIB;
+/** Bytes that the writers of a process hold together. Beyond it each append becomes an object: dearer, but it fits memory. */
+export const S3_BUFFER_BYTES = 128 * MIB;
+/** Bytes that are being uploaded at once, of all writers: hashing and sending make three more copies of each. */
+export const S3_UPLOAD_BYTES = 64 * MIB;
+/** How long one operation on a bucket may take with all its attempts, ms. A part goes through at 5 Mbit/s. */
+export const S3_TIMEOUT_MS = 15 * SECOND;
+/** How long one attempt may wait for an answer, or for more of it, ms: a connection that is dead leaves time for another. */
+export const S3_ATTEMPT_MS = 5 * SECOND;
+/** The longest pause before the first repetition, ms; it doubles with each, up to S3_MAX_RETRY_MS, and is any time up to that. */
+export const S3_RETRY_MS = 100;
+/** The longest pause between two attempts, ms: a bucket that comes back is noticed by then. */
+export const S3_MAX_RETRY_MS = 2 * SECOND;
+/** Objects of a piece that are removed at once: a large blob has thousands, and a server may have other things to do. */
+export const S3_CONCURRENT_DELETES = 8;
 
 // ---- queries ----
 
@@ -198,6 +256,16 @@ export const MAX_RETENTION_DAYS = 36_500;
 export const HOUSEKEEPING_SECONDS = 60;
 /** How long one step of housekeeping may take, ms. */
 export const HOUSEKEEPING_STEP_MS = 100;
+/**
+ * Pages (of KV_LIST_BATCH entries) that one round looks at of what is too much to be looked at in each: claims of files,
+ * pieces, records of streams. A million take 50 rounds, and a round some seconds.
+ */
+export const HOUSEKEEPING_PAGES = 200;
+/**
+ * How long a lease must stand unchanged before another takes it, ms; its holder renews it three times as often. Longer than
+ * a slow KV (KV_TIMEOUT_MS) keeps a holder from renewing it, and short enough that the work of a dead one is soon taken up.
+ */
+export const LEASE_MS = 15 * SECOND;
 /** Default bytes of disk that stay free: writes stop before, so that deleting always has room. */
 export const MIN_FREE_BYTES = 256 * MIB;
 /** How old the known figure of free space may be, ms. */

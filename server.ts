@@ -17,7 +17,12 @@ import { createRouter } from "./rpc/router.ts";
 import { createDataCollectionService } from "./services/data_collection.ts";
 import { createFileUploadService } from "./services/file_upload.ts";
 import { createQueryService } from "./services/query.ts";
+import { createStreamService } from "./services/streams.ts";
+import { LeaseLostError } from "./store/kv/lease.ts";
+import { damagedValues } from "./store/kv/metrics.ts";
 import { openStores, type Stores } from "./store/open.ts";
+import { systemPlatform } from "./store/platform.ts";
+import { createThreadRehash } from "./store/rehash/thread.ts";
 
 /** What start-up needs and does not get. The message is one line for the operator. */
 export class StartError extends Error {
@@ -57,7 +62,10 @@ export interface Server {
 
 /** Opens the stores and puts a server on them. Throws a StartError. */
 export async function openServer(config: Config, clock: Clock, common?: Common): Promise<Server> {
-  const stores = await starting("open the stores", openStores(config, clock, reportDamage));
+  // What is in memory only this thread can read; and on Deploy there are no threads.
+  const isShared = !config.onDeploy && config.kv !== ":memory:" && config.blobs.kind !== "memory";
+  const rehash = isShared ? () => createThreadRehash(config, clock) : undefined;
+  const stores = await starting("open the stores", openStores(config, systemPlatform(clock), reportDamage, rehash));
   /** Aborts when the server is told to stop: it takes no more work. */
   const stopping = new AbortController();
   /** Aborts a little later: calls that are still open end. */
@@ -65,11 +73,20 @@ export async function openServer(config: Config, clock: Clock, common?: Common):
   const isReady = async () => !stopping.signal.aborted && await stores.isReady();
 
   const { maxFileBytes, allowedExtensions, retention, logRules } = config;
-  const files = createFileUploadService({ files: stores.files, maxFileBytes, allowedExtensions });
+  const { streams } = stores;
+  const files = createFileUploadService({ files: stores.files, streams, maxFileBytes, allowedExtensions });
   const router = createRouter({
     files,
-    collection: createDataCollectionService({ points: stores.points, logs: stores.logs, clock, retention, logRules }),
+    collection: createDataCollectionService({
+      points: stores.points,
+      logs: stores.logs,
+      streams,
+      clock,
+      retention,
+      logRules,
+    }),
     query: createQueryService({ points: stores.points, logs: stores.logs, clock }),
+    streams: createStreamService({ streams, clock }),
   }, { grpc: !config.onDeploy, shutdownSignal: ended.signal, isReady, clock });
   const handler = createHttpHandler({ router, files, isReady });
   let front: Front | undefined;
@@ -91,12 +108,13 @@ export async function openServer(config: Config, clock: Clock, common?: Common):
       stopping.abort();
       clock.setTimer(SHUTDOWN_GRACE_MS, () => ended.abort(unavailable("the server is stopping")));
       await front?.shutdown(SHUTDOWN_MS);
-      stores.close();
+      await stores.close();
     },
   };
 }
 
 function reportDamage(key: string, error: unknown): void {
+  damagedValues.add(1);
   logEvent("error", "a stored value is damaged and was passed over", { key, error });
 }
 
@@ -107,7 +125,8 @@ function keepHouseEvery(interval: number, stores: Stores, clock: Clock, signal: 
       if (Object.values(removed).some((count) => count > 0)) logEvent("info", "housekeeping", { ...removed });
     } catch (error) {
       if (signal.aborted) return;
-      logEvent("warn", "housekeeping failed and will be tried again", { error });
+      if (error instanceof LeaseLostError) logEvent("info", "another instance has taken over housekeeping");
+      else logEvent("warn", "housekeeping failed and will be tried again", { error });
     }
     if (!signal.aborted) cancel = clock.setTimer(interval, round);
   };

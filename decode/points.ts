@@ -199,3 +199,19 @@ function readMetric(entry: WireReader): [name: string, value: number] {
   }
   return [name, value];
 }
+
+/** The points without the first `count`. */
+export function skipPoints(
+  { length, shapes, shapeOf, timestamps, values }: DecodedPoints,
+  count: number,
+): DecodedPoints {
+  let skipped = 0;
+  for (let i = 0; i < count; i++) skipped += shapes[shapeOf[i]].metrics.length;
+  return {
+    length: length - count,
+    shapes,
+    shapeOf: shapeOf.subarray(count),
+    timestamps: timestamps.subarray(count),
+    values: values.subarray(skipped),
+  };
+}

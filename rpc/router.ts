@@ -17,11 +17,13 @@ import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { DataCollectionService } from "../gen/sluice/v1/data_collection_pb.ts";
 import { FileUploadService } from "../gen/sluice/v1/file_upload_pb.ts";
 import { QueryService } from "../gen/sluice/v1/query_pb.ts";
+import { StreamService } from "../gen/sluice/v1/stream_pb.ts";
 import { MAX_CARRIED_BYTES, MAX_DEADLINE_MS, MAX_MESSAGE_BYTES } from "../limits.ts";
 import type { Call } from "../services/call.ts";
 import type { DataCollectionService as DataCollection } from "../services/data_collection.ts";
 import type { FileUploadService as FileUpload } from "../services/file_upload.ts";
 import type { QueryService as Query } from "../services/query.ts";
+import type { StreamService as Streams } from "../services/streams.ts";
 import { ALIASES, aliasFiles } from "./aliases.ts";
 import { isEndCertain } from "./body_end.ts";
 import { coded, codedErrors } from "./coded_errors.ts";
@@ -30,6 +32,7 @@ import { createHealth } from "./health.ts";
 import { CarryBudget } from "./ingest/envelopes.ts";
 import { createIngestHandler } from "./ingest/handler.ts";
 import { createReflection } from "./reflection.ts";
+import { streamOf } from "./stream_headers.ts";
 
 export interface RouterOptions {
   /** Whether native gRPC is served: it needs a host that can send trailers. */
@@ -45,6 +48,7 @@ export interface Services {
   readonly files: FileUpload;
   readonly collection: DataCollection;
   readonly query: Query;
+  readonly streams: Streams;
 }
 
 /** Whose data a call is about. There is one tenant until callers have names. */
@@ -72,7 +76,7 @@ export function routerOptions(
 
 /** Handlers by request path. */
 export function createRouter(services: Services, options: RouterOptions): ReadonlyMap<string, UniversalHandler> {
-  const { files, query } = services;
+  const { files, query, streams } = services;
   const handling = routerOptions(options);
   const router = createConnectRouter(handling);
   router.service(FileUploadService, {
@@ -87,7 +91,13 @@ export function createRouter(services: Services, options: RouterOptions): Readon
     searchLogs: (request, context) => query.searchLogs(request, call(context)),
   });
 
-  const described = [FileUploadService, DataCollectionService, QueryService, Health, ServerReflection];
+  router.service(StreamService, {
+    getStream: (request, context) => streams.getStream(request, call(context)),
+    listStreams: (request, context) => streams.listStreams(request, call(context)),
+    watchStreams: (request, context) => streams.watchStreams(request, call(context)),
+  });
+
+  const described = [FileUploadService, DataCollectionService, QueryService, StreamService, Health, ServerReflection];
   const names = new Set([...described.map(({ typeName }) => typeName), ...ALIASES.keys()]);
   router.service(Health, createHealth(names, options.isReady, options.clock));
   const reflect = createReflection([...described.map(({ file }) => file), ...aliasFiles()]);
@@ -113,7 +123,7 @@ function ingestHandlers({ files, collection }: Services, handling: ConnectRouter
       {
         method: FileUploadService.method.uploadFile,
         createDecoder: () => new ChunkDecoder(),
-        serve: (chunks, context) => files.uploadFile(chunks, call(context)),
+        serve: (chunks, context) => files.uploadFile(chunks, streamCall(context)),
         toConnectError: coded,
       },
       handling,
@@ -123,7 +133,7 @@ function ingestHandlers({ files, collection }: Services, handling: ConnectRouter
       {
         method: DataCollectionService.method.collectDataPoints,
         createDecoder: () => new PointDecoder(pointShapes),
-        serve: (points, context) => collection.collectDataPoints(points, call(context)),
+        serve: (points, context) => collection.collectDataPoints(points, streamCall(context)),
         toConnectError: coded,
       },
       handling,
@@ -133,7 +143,7 @@ function ingestHandlers({ files, collection }: Services, handling: ConnectRouter
       {
         method: DataCollectionService.method.collectLogs,
         createDecoder: () => new LogDecoder(logShapes),
-        serve: (entries, context) => collection.collectLogs(entries, call(context)),
+        serve: (entries, context) => collection.collectLogs(entries, streamCall(context)),
         toConnectError: coded,
       },
       handling,
@@ -142,6 +152,11 @@ function ingestHandlers({ files, collection }: Services, handling: ConnectRouter
   ];
 }
 
-function call({ signal, values }: HandlerContext): Call {
-  return { tenant: TENANT, signal, isEndCertain: values.get(isEndCertain) };
+function call({ signal }: HandlerContext): Call {
+  return { tenant: TENANT, signal };
+}
+
+/** A call that streams in. */
+function streamCall({ signal, values, requestHeader }: HandlerContext): Call {
+  return { tenant: TENANT, signal, isEndCertain: values.get(isEndCertain), stream: streamOf(requestHeader) };
 }

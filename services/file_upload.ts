@@ -19,14 +19,18 @@ import type {
   UploadResultSchema,
 } from "../gen/sluice/v1/file_upload_pb.ts";
 import { DOWNLOAD_CHUNK_BYTES } from "../limits.ts";
+import type { StreamInfo, StreamStore } from "../store/stream_types.ts";
 import type { ByteRange, FileInfo, FileStore } from "../store/types.ts";
-import type { Call } from "./call.ts";
+import { type Call, orAborted } from "./call.ts";
 import { FileIntake } from "./file_intake.ts";
 import { pageSize } from "./paging.ts";
+import { uploadReceipt } from "./receipts.ts";
+import { withCommitted } from "./stream_errors.ts";
 import { quoted } from "./text.ts";
 
 export interface FileUploadOptions {
   readonly files: FileStore;
+  readonly streams: StreamStore;
   readonly maxFileBytes: number;
   /** Lower-case, with the dot. */
   readonly allowedExtensions: readonly string[];
@@ -38,7 +42,7 @@ export type FileUploadService = ReturnType<typeof createFileUploadService>;
 const FILE_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export function createFileUploadService(options: FileUploadOptions) {
-  const { files } = options;
+  const { files, streams } = options;
 
   async function find(fileId: string, call: Call): Promise<FileInfo> {
     const file = FILE_ID.test(fileId) ? await files.get(call.tenant, fileId) : undefined;
@@ -47,32 +51,31 @@ export function createFileUploadService(options: FileUploadOptions) {
   }
 
   return {
-    /** Stores one file; leaves nothing behind if it fails. */
+    /**
+     * Stores one file; leaves nothing behind if it fails. On a stream, what has come stays, and the receipt of a call that
+     * ends before the file does is "partial", with how far it is.
+     */
     async uploadFile(
       batches: AsyncIterable<readonly DecodedChunk[]>,
       call: Call,
     ): Promise<MessageInitShape<typeof UploadResultSchema>> {
-      const intake = new FileIntake({ ...options, tenant: call.tenant });
+      const { tenant, signal } = call;
+      const stream = call.stream && await orAborted(call, streams.open(tenant, "file", call.stream));
+      const intake = new FileIntake({ ...options, tenant, stream, signal });
       try {
         for await (const chunks of batches) {
-          call.signal.throwIfAborted();
-          await intake.take(chunks);
+          signal.throwIfAborted();
+          await orAborted(call, intake.take(chunks));
         }
-        call.signal.throwIfAborted();
-        const file = await intake.finish(call.isEndCertain?.() ?? true);
-        return {
-          fileId: file.id,
-          fileName: file.name,
-          totalSize: BigInt(file.size),
-          checksum: file.sha256,
-          status: "completed",
-          committed: BigInt(file.size),
-          chunkCount: BigInt(file.chunkCount),
-        };
+        signal.throwIfAborted();
+        const file = await orAborted(call, intake.finish(call.isEndCertain?.() ?? true));
+        if (file) return uploadReceipt({ ...file, fileId: file.id, totalSize: file.size });
+        return partialReceipt(stream?.info);
       } catch (error) {
         // What cannot be removed now, the sweep removes; the caller is to hear why the upload failed.
-        await intake.abort().catch(() => {});
-        throw error;
+        await intake.breakOff().catch(() => {});
+        if (!stream || (stream.isNew && stream.info.committed === 0)) throw error;
+        throw withCommitted(error, stream.info.committed);
       }
     },
 
@@ -137,6 +140,17 @@ export function createFileUploadService(options: FileUploadOptions) {
       const file = await find(fileId, call);
       return { file, read: (range: ByteRange) => files.read(call.tenant, file.id, range, call.signal) };
     },
+  };
+}
+
+/** Of a call after which the file is not complete. */
+function partialReceipt(info: StreamInfo | undefined): MessageInitShape<typeof UploadResultSchema> {
+  return {
+    fileName: info?.file?.name,
+    totalSize: BigInt(info?.file?.totalSize ?? 0),
+    status: "partial",
+    committed: BigInt(info?.committed ?? 0),
+    chunkCount: BigInt(info?.file?.chunkCount ?? 0),
   };
 }
 

@@ -28,8 +28,10 @@ interface JudgedShape {
 
 /** What is left of a batch. */
 export interface KeptLogs {
-  /** Undefined if nothing is. */
-  readonly kept: LogBatch | undefined;
+  /** Without an entry if nothing is. */
+  readonly batch: LogBatch;
+  /** Place in the batch that they came in of each entry; undefined if all are left. */
+  readonly kept: Int32Array | undefined;
   /** How many entries the rules dropped. */
   readonly filtered: number;
 }
@@ -76,7 +78,9 @@ export class LogValidator {
       textsFrom = textsEnd;
     }
     if (count > first) ranges.push({ batch: keptBatch, first, end: count });
-    return { kept: ranges.length === 0 ? undefined : joinLogs(ranges), filtered };
+    if (ranges.length === 0) ranges.push({ batch: keptBatch, first: 0, end: 0 });
+    const left = joinLogs(ranges);
+    return { batch: left, kept: left === keptBatch ? undefined : placesOf(ranges, left.timestamps.length), filtered };
   }
 
   #judge(sent: LogEntryShape): JudgedShape {
@@ -84,6 +88,13 @@ export class LogValidator {
     if (judged === undefined) this.#judged.set(sent, judged = judge(sent, this.rules));
     return judged;
   }
+}
+
+function placesOf(ranges: readonly LogRange[], count: number): Int32Array {
+  const places = new Int32Array(count);
+  let at = 0;
+  for (const { first, end } of ranges) for (let i = first; i < end; i++) places[at++] = i;
+  return places;
 }
 
 function judge({ application, level: sentLevel, keys }: LogEntryShape, rules: readonly LogRule[]): JudgedShape {

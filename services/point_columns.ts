@@ -27,6 +27,8 @@ const judgements = new WeakMap<PointShape, Judgement>();
 /** The valid points of a batch. */
 export class PointColumns {
   readonly batch: PointBatch;
+  /** Place in the batch that they came in of each valid point; undefined if all are. */
+  readonly kept: Int32Array | undefined;
   readonly #list = new SeriesList();
   /** Index of each point in the batch that they came in. */
   readonly #indexes: Int32Array;
@@ -64,13 +66,18 @@ export class PointColumns {
     }
     this.#indexes = indexes;
     this.batch = cut(this.#list.series, kept, count, samples);
+    this.kept = count === points.length ? undefined : indexes.subarray(0, count);
   }
 
-  /** The batch without the points that have a sample of a refused series; `onRefused` is told which. */
-  without(refused: ReadonlySet<Series>, onRefused: (index: number, series: Series) => void): PointBatch {
-    if (refused.size === 0) return this.batch;
+  /** `batch` and `kept` without the points that have a sample of a refused series; `onRefused` is told which. */
+  without(
+    refused: ReadonlySet<Series>,
+    onRefused: (index: number, series: Series) => void,
+  ): { readonly batch: PointBatch; readonly kept: Int32Array | undefined } {
+    if (refused.size === 0) return this;
     const { timestamps, ends, seriesOf, values } = this.batch;
     const kept = columns(ends.length, values.length);
+    const places = new Int32Array(ends.length);
     let count = 0;
     let samples = 0;
     for (let i = 0, from = 0; i < ends.length; from = ends[i++]) {
@@ -83,9 +90,10 @@ export class PointColumns {
       kept.values.set(values.subarray(from, ends[i]), samples);
       samples += ends[i] - from;
       kept.timestamps[count] = timestamps[i];
+      places[count] = this.#indexes[i];
       kept.ends[count++] = samples;
     }
-    return cut(this.#list.series, kept, count, samples);
+    return { batch: cut(this.#list.series, kept, count, samples), kept: places.subarray(0, count) };
   }
 
   /** Where the series of a shape stand in the batch; several shapes may have the same. */

@@ -83,7 +83,7 @@ export function createQueryService({ points, logs, clock }: QueryOptions) {
         }
       }
       const query = { ...filter(request), ...range(request), step, quantiles };
-      const { series, opened, skipped } = await points.query(call.tenant, query, call.signal);
+      const { series, opened, skipped, damaged } = await points.query(call.tenant, query, call.signal);
       return {
         series: series.map((found) => ({
           series: seriesMessage(found.series),
@@ -91,6 +91,7 @@ export function createQueryService({ points, logs, clock }: QueryOptions) {
         })),
         segmentsOpened: BigInt(opened),
         segmentsSkipped: BigInt(skipped),
+        segmentsDamaged: BigInt(damaged),
       };
     },
 
@@ -136,7 +137,7 @@ export function createQueryService({ points, logs, clock }: QueryOptions) {
           );
         }
       }
-      const { hits, more, opened, skipped } = await logs.search(call.tenant, {
+      const { hits, more, opened, skipped, damaged } = await logs.search(call.tenant, {
         application: request.application || undefined,
         minLevel,
         ...range(request),
@@ -161,6 +162,7 @@ export function createQueryService({ points, logs, clock }: QueryOptions) {
         nextPageToken: more && last ? `${last.timestamp}.${last.id}` : "",
         segmentsOpened: BigInt(opened),
         segmentsSkipped: BigInt(skipped),
+        segmentsDamaged: BigInt(damaged),
       };
     },
   };

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { RejectionSchema } from "../gen/sluice/v1/data_collection_pb.ts";
 import { MAX_REJECTIONS } from "../limits.ts";
+import type { StreamRejection } from "../store/stream_types.ts";
 
 /** Why an item is refused. */
 export interface Fault {
@@ -21,23 +20,48 @@ export function invalid(field: string, reason: string): Fault {
   return { code: "INVALID_ARGUMENT", field, reason };
 }
 
-export class Tally {
-  /** Items of the stream so far. */
-  total = 0;
-  errorCount = 0;
-  readonly rejections: MessageInitShape<typeof RejectionSchema>[] = [];
+/** Refused items of one batch. */
+export class Refusals {
+  readonly #refused: StreamRejection[] = [];
 
-  /** Counts the item at `index` as refused. */
-  reject(index: number, { code, field, reason }: Fault): void {
-    this.errorCount++;
-    if (this.rejections.length < MAX_REJECTIONS) {
-      this.rejections.push({ index: BigInt(index), code, field, reason, retryable: false });
-    }
+  /** @param first Sequence of the batch's first item. */
+  constructor(private readonly first: number) {}
+
+  /** Takes the item at a place of the batch as refused. */
+  readonly add = (place: number, { code, field, reason }: Fault): void => {
+    this.#refused.push({ index: this.first + place, code, field, reason, retryable: false });
+  };
+
+  /** In the order of the items. */
+  inOrder(): readonly StreamRejection[] {
+    return this.#refused.sort((a, b) => a.index - b.index);
+  }
+}
+
+/** What became of the items of a call. */
+export class Tally {
+  /** Items so far. */
+  total = 0;
+  rejected = 0;
+  filtered = 0;
+  readonly rejections: StreamRejection[] = [];
+
+  /** Counts the refused items of a batch. */
+  reject(refused: readonly StreamRejection[]): void {
+    this.rejected += refused.length;
+    this.rejections.push(...refused.slice(0, MAX_REJECTIONS - this.rejections.length));
   }
 
-  /** The rejections as lines. */
-  get errors(): string[] {
-    return this.rejections.map(({ index, field, reason }) => `item ${index}: ${field}: ${reason}`);
+  get accepted(): number {
+    return this.total - this.rejected - this.filtered;
+  }
+
+  get committed(): number {
+    return this.total;
+  }
+
+  get duplicates(): number {
+    return 0;
   }
 }
 

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { statfs } from "node:fs/promises";
-import type { Clock } from "../clock.ts";
 import { unavailable } from "../errors.ts";
 import { FREE_SPACE_AGE_MS, MIB } from "../limits.ts";
+import type { Platform } from "./platform.ts";
 
 export interface FreeSpace {
   /**
@@ -18,16 +17,20 @@ export interface FreeSpace {
 }
 
 /** Watches the disks that `directories` are on. The figures are at most a second old, less what was written since. */
-export function createDiskSpace(directories: readonly string[], floor: number, clock: Clock): FreeSpace {
+export function createDiskSpace(
+  directories: readonly string[],
+  floor: number,
+  { clock, freeBytes }: Pick<Platform, "clock" | "freeBytes">,
+): FreeSpace {
   let free = Infinity;
   let readAt = -Infinity;
   return {
     async ensure(bytes = 0) {
       if (Math.abs(clock.now() - readAt) >= FREE_SPACE_AGE_MS) {
-        const stats = await Promise.all(directories.map((directory) => statfs(directory))).catch((error) => {
+        const left = await Promise.all(directories.map(freeBytes)).catch((error) => {
           throw unavailable("Cannot tell how much disk space is free", error);
         });
-        free = Math.min(...stats.map(({ bavail, bsize }) => bavail * bsize));
+        free = Math.min(...left);
         readAt = clock.now();
       }
       if (free - bytes < floor) {

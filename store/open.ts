@@ -4,24 +4,32 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { Clock } from "../clock.ts";
+import type { Disk } from "./blob/disk.ts";
 import { createFileBlobStore } from "./blob/file.ts";
 import { createKvBlobStore } from "./blob/kv.ts";
 import { createMemoryBlobStore } from "./blob/memory.ts";
+import { createS3BlobStore } from "./blob/s3.ts";
+import type { S3Config } from "./blob/s3_signer.ts";
 import { createDiskSpace, unlimitedSpace } from "./free_space.ts";
 import { Committer } from "./kv/committer.ts";
 import { createFileStore } from "./kv/files.ts";
-import { keepHouse, type Removed } from "./kv/housekeeping.ts";
+import { Housekeeping, type Removed } from "./kv/housekeeping/mod.ts";
 import { KvClient } from "./kv/kv.ts";
 import { createLogStore } from "./kv/logs.ts";
 import { createPointStore } from "./kv/points.ts";
 import { openSchema } from "./kv/schema.ts";
+import { createStreamStore } from "./kv/streams.ts";
+import type { Platform } from "./platform.ts";
+import { createInlineRehash } from "./rehash/inline.ts";
+import type { Rehash } from "./rehash/rehash.ts";
+import type { StreamStore } from "./stream_types.ts";
 import type { BlobStore, FileStore, LogStore, PointStore } from "./types.ts";
 
 /** Where blobs are kept. */
 export type BlobsConfig =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "kv" }
+  | { readonly kind: "s3" } & S3Config
   | { readonly kind: "memory" };
 
 /** What to open, and the limits that stores keep. */
@@ -38,29 +46,39 @@ export interface StoresConfig {
   readonly maxSeries: number;
   /** How long an upload may stand still, ms. */
   readonly uploadExpiry: number;
+  /** How long the record of a stream lives after its last commit, ms. */
+  readonly streamLifetime: number;
+  /** Records of streams that a tenant may have. */
+  readonly maxStreams: number;
 }
 
 export interface Stores {
+  readonly streams: StreamStore;
   readonly files: FileStore;
   readonly points: PointStore;
   readonly logs: LogStore;
   /** Whether the stores answer and have room. */
   isReady(): Promise<boolean>;
+  /** One round of housekeeping, if this instance is the one that does it. Throws a LeaseLostError if another takes over. */
   keepHouse(signal: AbortSignal): Promise<Removed>;
-  close(): void;
+  /** Leaves housekeeping to another instance, and closes the stores. */
+  close(): Promise<void>;
 }
 
 /** Opens the stores, making what is missing; `onDamage` is told of values that cannot be read. Throws if they cannot be opened or a newer Sluice has written them. */
 export async function openStores(
   config: StoresConfig,
-  clock: Clock,
+  platform: Platform,
   onDamage?: (key: string, error: unknown) => void,
+  /** Reads blobs again. */
+  rehash: (blobs: BlobStore) => Rehash = createInlineRehash,
 ): Promise<Stores> {
-  const { retention, maxSeries, uploadExpiry } = config;
+  const { retention, maxSeries, uploadExpiry, streamLifetime, maxStreams } = config;
+  const { clock, newId } = platform;
   const directories = directoriesOf(config);
-  for (const directory of directories) await Deno.mkdir(directory, { recursive: true });
-  const db = await Deno.openKv(config.kv);
-  const kv = new KvClient(db, clock, onDamage);
+  for (const directory of directories) await makeDurableDirectory(platform.disk, directory);
+  const db = await platform.openKv(config.kv);
+  const kv = new KvClient(db, clock, onDamage, platform.random);
   try {
     await openSchema(kv);
   } catch (error) {
@@ -68,12 +86,16 @@ export async function openStores(
     throw error;
   }
   const committer = new Committer(kv);
-  const space = directories.length > 0 ? createDiskSpace(directories, config.minFreeBytes, clock) : unlimitedSpace;
-  const blobs = openBlobs(config, kv, clock);
+  const space = directories.length > 0 ? createDiskSpace(directories, config.minFreeBytes, platform) : unlimitedSpace;
+  const blobs = openBlobs(config, kv, platform);
+  const expiry = { retention, uploadExpiry, streamLifetime };
+  const housekeeping = new Housekeeping({ kv, committer, blobs, clock, holder: newId(), ...expiry });
+  const files = createFileStore({ kv, committer, blobs, space, clock, newId, uploadExpiry, rehash: rehash(blobs) });
   return {
-    files: createFileStore({ kv, committer, blobs, space, clock, uploadExpiry }),
-    points: createPointStore({ kv, committer, space, clock, retention, maxSeries }),
-    logs: createLogStore({ kv, committer, space, clock, retention }),
+    streams: createStreamStore({ kv, committer, newId, streamLifetime, maxStreams }),
+    files,
+    points: createPointStore({ kv, committer, space, clock, newId, retention, maxSeries }),
+    logs: createLogStore({ kv, committer, space, clock, newId, retention }),
     async isReady() {
       try {
         await Promise.all([kv.ensure(), space.ensure()]);
@@ -82,14 +104,36 @@ export async function openStores(
         return false;
       }
     },
-    keepHouse: (signal) => keepHouse({ kv, blobs, clock, retention, uploadExpiry }, signal),
-    close: () => db.close(),
+    keepHouse: (signal) => housekeeping.round(signal),
+    async close() {
+      files.close();
+      await housekeeping.stop();
+      db.close();
+    },
   };
 }
 
-function openBlobs({ blobs }: StoresConfig, kv: KvClient, clock: Clock): BlobStore {
-  if (blobs.kind === "kv") return createKvBlobStore(kv);
-  return blobs.kind === "memory" ? createMemoryBlobStore(clock) : createFileBlobStore(blobs.path);
+/** A directory whose name survives a power cut, where whoever runs this may see to it: above it may be somebody else's. */
+async function makeDurableDirectory(disk: Disk, path: string): Promise<void> {
+  await disk.makeDirectory(path);
+  try {
+    await disk.syncDirectory(dirname(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable)) throw error;
+  }
+}
+
+export function openBlobs({ blobs }: Pick<StoresConfig, "blobs">, kv: KvClient, platform: Platform): BlobStore {
+  switch (blobs.kind) {
+    case "file":
+      return createFileBlobStore(blobs.path, platform.disk);
+    case "kv":
+      return createKvBlobStore(kv);
+    case "s3":
+      return createS3BlobStore(blobs, platform);
+    case "memory":
+      return createMemoryBlobStore(platform.clock);
+  }
 }
 
 /** The directories of ours that anything is kept in. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { BatchPlace, Stream } from "./stream_types.ts";
+
 // ---- points ----
 
 /** What identifies a series. Two are the same if these are equal; the order of tags never matters. */
@@ -33,8 +35,12 @@ export interface PointBatch {
 export interface PointWriter {
   /** Which of these series may not be kept, because the tenant does not know them and has no room for more. */
   refused(series: readonly Series[]): Promise<ReadonlySet<Series>>;
-  /** Takes a batch; resolves when there is room for more, which is before it is durable. */
-  write(batch: PointBatch): Promise<void>;
+  /**
+   * Takes a batch; resolves when there is room for more, which is before it is durable. On a stream `place` says where it
+   * stands, and batches come without a gap, empty ones too where all is refused; what of them is durable is so with the
+   * stream's record, or not at all.
+   */
+  write(batch: PointBatch, place?: BatchPlace): Promise<void>;
   /** Resolves when all that was written is durable; rejects if any of it is not. */
   flush(): Promise<void>;
 }
@@ -70,10 +76,12 @@ export interface MetricsResult {
   readonly series: readonly { readonly series: Series; readonly buckets: readonly BucketResult[] }[];
   readonly opened: number;
   readonly skipped: number;
+  /** Segments that are damaged: what they held is in no bucket. */
+  readonly damaged: number;
 }
 
 export interface PointStore {
-  writer(tenant: string): PointWriter;
+  writer(tenant: string, stream?: Stream): PointWriter;
   query(tenant: string, query: MetricsQuery, signal: AbortSignal): Promise<MetricsResult>;
   /** Series in the order of their ids, after the id `after`. */
   series(
@@ -135,8 +143,8 @@ export interface LogBatch {
 
 /** Takes the entries of one call. */
 export interface LogWriter {
-  /** Takes a batch; resolves when there is room for more, which is before it is durable. */
-  write(batch: LogBatch): Promise<void>;
+  /** Takes a batch, as PointWriter does. */
+  write(batch: LogBatch, place?: BatchPlace): Promise<void>;
   /** Resolves when all that was written is durable; rejects if any of it is not. */
   flush(): Promise<void>;
 }
@@ -162,10 +170,12 @@ export interface LogSearchResult {
   readonly more: boolean;
   readonly opened: number;
   readonly skipped: number;
+  /** Segments that are damaged, or whose index is; what can be read of the latter is among the hits. */
+  readonly damaged: number;
 }
 
 export interface LogStore {
-  writer(tenant: string): LogWriter;
+  writer(tenant: string, stream?: Stream): LogWriter;
   search(tenant: string, search: LogSearch, signal: AbortSignal): Promise<LogSearchResult>;
 }
 
@@ -183,10 +193,31 @@ export interface FileInfo {
   readonly createdAt: number;
 }
 
-/** Takes the bytes of one file. Ends with `finish` or `abort`. */
+/** The stream that an upload comes by, and what is known of its file. */
+export interface UploadStream {
+  readonly stream: Stream;
+  readonly file: {
+    readonly name: string;
+    readonly contentType: string;
+    /** 0 if unknown. */
+    readonly totalSize: number;
+  };
+}
+
+/**
+ * Takes the bytes of one file. Ends with `finish` or `abort`; on a stream, what has come is committed about every second,
+ * and it ends with `finish` or `suspend`. Of two writers on one stream, the older one's calls end in ABORTED, once it
+ * comes to a commit; FAILED_PRECONDITION if the upload stood still for too long and was removed.
+ */
 export interface FileWriter {
-  /** The next bytes of the file; resolves when there is room for more. */
+  /** Bytes that were durable when the writer was opened: what comes is behind them. */
+  readonly committed: number;
+  /** Chunks that those bytes came in. */
+  readonly chunkCount: number;
+  /** The next bytes of the file, one chunk; resolves when there is room for more. */
   append(data: Uint8Array): Promise<void>;
+  /** Says how many bytes the file will have, if that was not known. */
+  setTotalSize(totalSize: number): void;
   /**
    * Makes the file visible, with all its bytes durable. DATA_LOSS, and no file, if `sha256` (lower-case hex) is given and
    * is not that of the bytes.
@@ -194,6 +225,8 @@ export interface FileWriter {
   finish(file: { name: string; contentType: string; chunkCount: number; sha256?: string }): Promise<FileInfo>;
   /** Removes what was written. */
   abort(): Promise<void>;
+  /** On a stream: commits what has come, for another call to go on; never removes anything. Rejects if not all of it is durable. */
+  suspend(): Promise<void>;
 }
 
 /** Bytes from `start` (inclusive) up to `end` (exclusive). */
@@ -203,12 +236,15 @@ export interface ByteRange {
 }
 
 export interface FileStore {
-  writer(tenant: string): Promise<FileWriter>;
+  /** A new file, or the one that a stream goes on with, which the writer takes. */
+  writer(tenant: string, stream?: UploadStream): Promise<FileWriter>;
   get(tenant: string, id: string): Promise<FileInfo | undefined>;
   /** Newest first, those older than the id `before`. */
   list(tenant: string, limit: number, before: string | undefined): Promise<readonly FileInfo[]>;
   /** The file's bytes, each block verified before any byte of it is given out; throws DATA_LOSS at a damaged one. */
   read(tenant: string, id: string, range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The durable bytes of an upload, whether it is finished or not, each block verified; NOT_FOUND if they are gone. */
+  readUpload(tenant: string, id: string, range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Whether there was one. */
   remove(tenant: string, id: string): Promise<boolean>;
 }
@@ -225,19 +261,22 @@ export interface Piece {
 /** One change of KV that belongs to a commit. */
 export type Mutation =
   | { readonly type: "set"; readonly key: Deno.KvKey; readonly value: Uint8Array }
+  /** Adds to a count; below zero it wraps round at 2^64, so that one can take away. */
+  | { readonly type: "sum"; readonly key: Deno.KvKey; readonly value: bigint }
   | { readonly type: "delete"; readonly key: Deno.KvKey };
 
-/** Appends to one piece. Not for concurrent use. */
+/** Appends to one piece. Not for concurrent use. Once it has failed it takes no more: what follows is for the next epoch. */
 export interface PieceWriter {
   /** How many bytes `append` takes before the next `sync`: Infinity where nothing has to wait for it. */
   readonly room: number;
   /** `data` may be used for something else once this has resolved. */
   append(data: Uint8Array): Promise<void>;
   /**
-   * Makes what was appended durable. `mutations` are what must be in the commit that counts these bytes: nothing for
-   * most stores, the bytes themselves where the store is KV.
+   * Makes what was appended durable, and says how much of it is: up to the end of one of the appends. A store of large
+   * objects leaves what does not fill one for later, unless `all` is set. `mutations` are what must be in the commit that
+   * counts these bytes: nothing for most stores, the bytes themselves where the store is KV.
    */
-  sync(): Promise<{ readonly length: number; readonly mutations: readonly Mutation[] }>;
+  sync(all: boolean): Promise<{ readonly length: number; readonly mutations: readonly Mutation[] }>;
   /** No more will be appended; what was synced stays. */
   seal(): Promise<void>;
 }

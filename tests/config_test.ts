@@ -88,12 +88,15 @@ Deno.test("readConfig() reads numbers, blobs, extensions and rules", () => {
     SLUICE_DATA: "/var/sluice",
     SLUICE_RETENTION_DAYS: "14",
     SLUICE_UPLOAD_EXPIRY_SECONDS: "90",
+    SLUICE_STREAM_DAYS: "3",
+    SLUICE_MAX_STREAMS: "5",
     SLUICE_MIN_FREE_BYTES: "0",
     SLUICE_BLOBS: "file:/mnt/blobs",
     SLUICE_ALLOWED_EXTENSIONS: ".TXT, .tar.gz",
     SLUICE_LOG_RULES: '[{"action":"drop","level":"debug"}]',
   });
   assertEquals([config.retention, config.uploadExpiry, config.minFreeBytes], [14 * DAY, 90 * SECOND, 0]);
+  assertEquals([config.streamLifetime, config.maxStreams], [3 * DAY, 5]);
   assertEquals([config.kv, config.blobs], ["/var/sluice/kv.sqlite", { kind: "file", path: "/mnt/blobs" }]);
   assertEquals(config.allowedExtensions, [".txt", ".tar.gz"]);
   assertEquals(config.logRules[0].level, 1);
@@ -135,6 +138,8 @@ Deno.test("readConfig() names every fault, each with its variable and the curren
     SLUICE_MAX_FILE_BYTES: "0",
     SLUICE_RETENTION_DAYS: "soon",
     SLUICE_MAX_SERIES: "1e99",
+    SLUICE_STREAM_DAYS: "366",
+    SLUICE_MAX_STREAMS: "0",
     SLUICE_UPLOAD_EXPIRY_SECONDS: "-1",
     SLUICE_HOUSEKEEPING_SECONDS: "NaN",
     SLUICE_MIN_FREE_BYTES: "Infinity",
@@ -148,4 +153,75 @@ Deno.test("readConfig() names every fault, each with its variable and the curren
     const fault = found.find((fault) => fault.startsWith(`${name} `));
     assert(fault?.endsWith(`current value is ${JSON.stringify(value)}`), `${name}: ${fault}`);
   }
+});
+
+Deno.test("readConfig() reads a bucket, with its credentials", () => {
+  const credentials = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
+  const bucket = (text: string, env: Record<string, string> = credentials) =>
+    readConfig({ ...env, SLUICE_BLOBS: text }).blobs;
+  const common = {
+    kind: "s3" as const,
+    region: "us-east-1",
+    accessKeyId: "key",
+    secretAccessKey: "secret",
+    sessionToken: undefined,
+  };
+  const expected: Record<string, { url: string; prefix: string; region?: string }> = {
+    "s3://blobs/sluice?endpoint=http://127.0.0.1:7070": { url: "http://127.0.0.1:7070/blobs", prefix: "sluice/" },
+    "s3://blobs/a/b_c/?endpoint=https%3A%2F%2Fs3.example.com%2F&region=auto": {
+      url: "https://s3.example.com/blobs",
+      prefix: "a/b_c/",
+      region: "auto",
+    },
+    "s3://blobs?region=eu-west-1": {
+      url: "https://blobs.s3.eu-west-1.amazonaws.com",
+      prefix: "",
+      region: "eu-west-1",
+    },
+    "s3://my.blobs/?region=eu-west-1": {
+      url: "https://s3.eu-west-1.amazonaws.com/my.blobs",
+      prefix: "",
+      region: "eu-west-1",
+    },
+  };
+  for (const [text, parts] of Object.entries(expected)) assertEquals(bucket(text), { ...common, ...parts }, text);
+  const temporary = bucket("s3://blobs?region=r", { ...credentials, AWS_SESSION_TOKEN: "token" });
+  assertEquals(temporary.kind === "s3" && temporary.sessionToken, "token");
+});
+
+Deno.test("readConfig() refuses buckets that are none, and names credentials that are missing", () => {
+  const credentials = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
+  for (
+    const text of [
+      "s3:",
+      "s3://",
+      "s3:///prefix?region=r",
+      "s3://B/prefix?region=r",
+      "s3://blobs/prefix",
+      "s3://blobs/prefix?endpoint=",
+      "s3://blobs/prefix?endpoint=s3.example.com",
+      "s3://blobs/prefix?endpoint=ftp://s3.example.com",
+      "s3://blobs/prefix?endpoint=https://user:password@s3.example.com",
+      "s3://blobs/prefix?endpoint=https://s3.example.com/path",
+      "s3://blobs/prefix?endpoint=https://s3.example.com&region=",
+      "s3://blobs/prefix?endpoint=https://s3.example.com&region=a/b",
+      "s3://blobs/prefix?region=r&acl=public",
+      "s3://blobs/prefix?region=r&region=s",
+      "s3://blobs/a//b?region=r",
+      "s3://blobs/a/../b?region=r",
+      "s3://blobs/a b?region=r",
+      "s3://blobs/a%2Fb?region=r",
+      "s3://blobs/prefix?region=r#part",
+    ]
+  ) {
+    const [fault, ...more] = faults({ ...credentials, SLUICE_BLOBS: text });
+    assert(fault.startsWith("SLUICE_BLOBS ") && fault.endsWith(`current value is ${JSON.stringify(text)}`), fault);
+    assertEquals(more, [], text);
+  }
+  assertEquals(faults({ SLUICE_BLOBS: "s3://blobs?region=r", AWS_SECRET_ACCESS_KEY: "" }), [
+    "AWS_ACCESS_KEY_ID must be set for the bucket that SLUICE_BLOBS names",
+    "AWS_SECRET_ACCESS_KEY must be set for the bucket that SLUICE_BLOBS names",
+  ]);
+  // Without a bucket nobody asks for them.
+  assertEquals(readConfig({ SLUICE_BLOBS: "memory:" }).blobs, { kind: "memory" });
 });

@@ -28,6 +28,7 @@ export function fileStages(body: Uint8Array, { memory, durable }: BothStores): S
       tenant: TENANT,
       maxFileBytes: MAX_FILE_BYTES,
       allowedExtensions: [".csv"],
+      signal: NEVER,
     };
     const intake = new FileIntake(options);
     for (const batch of batches) await intake.take(batch);
@@ -76,9 +77,14 @@ function storeStage(title: string, isPart: boolean, files: FileStore, parts: rea
   };
 }
 
+const NEVER = new AbortController().signal;
 const NO_WRITER: FileWriter = {
+  committed: 0,
+  chunkCount: 0,
   append: () => Promise.resolve(),
   finish: (file) => Promise.resolve({ ...file, id: "", size: FILE_BYTES, sha256: file.sha256 ?? "", createdAt: 0 }),
+  setTotalSize: () => {},
   abort: () => Promise.resolve(),
+  suspend: () => Promise.resolve(),
 };
 const openNowhere = () => Promise.resolve(NO_WRITER);

@@ -31,7 +31,7 @@ export function logStages(body: Uint8Array, { memory, durable }: BothStores): St
   const refuse = () => {
     throw new Error("an entry was refused");
   };
-  const validate = () => decoded.flatMap((batch) => validator.validate(batch, bounds, refuse).kept ?? []);
+  const validate = () => decoded.map((batch) => validator.validate(batch, bounds, refuse).batch);
   // Two batches together are more than a commit takes, so each is a segment.
   const valid = validate();
   const orders = valid.map((batch) => place(batch, ORIGIN).order);

@@ -6,6 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import { readConfig } from "../../config.ts";
 import { openStores, type Stores } from "../../store/open.ts";
+import { systemPlatform } from "../../store/platform.ts";
 
 export interface BothStores {
   readonly memory: Stores;
@@ -20,6 +21,6 @@ export const IN_MEMORY = { SLUICE_KV: ":memory:", SLUICE_BLOBS: "memory:" };
 /** Opens both; `data` is a folder on a disk. */
 export async function openBoth(data: string): Promise<BothStores> {
   const open = (env: Record<string, string>) =>
-    openStores(readConfig({ SLUICE_DATA: `${data}/stores`, ...env }), systemClock);
+    openStores(readConfig({ SLUICE_DATA: `${data}/stores`, ...env }), systemPlatform(systemClock));
   return { memory: await open(IN_MEMORY), durable: await open({}) };
 }

@@ -11,15 +11,18 @@ export interface LogColumns extends LogBatch {
   readonly ids?: readonly (string | undefined)[];
 }
 
+/** A batch, whatever its shapes are. */
+export type LogTexts<S> = Omit<LogBatch, "shapes"> & { readonly shapes: readonly S[] };
+
 /** The entries from `first` up to `end` of a batch. */
-export interface LogRange {
-  readonly batch: LogBatch;
+export interface LogRange<S = LogShape> {
+  readonly batch: LogTexts<S>;
   readonly first: number;
   readonly end: number;
 }
 
 /** The entries of all ranges, one range after the other; of one whole batch, that batch itself. */
-export function joinLogs(ranges: readonly LogRange[]): LogBatch {
+export function joinLogs<S>(ranges: readonly LogRange<S>[]): LogTexts<S> {
   const [{ batch, first, end }] = ranges;
   if (ranges.length === 1 && first === 0 && end === batch.timestamps.length) return batch;
   let entries = 0, texts = 0, bytes = 0;
@@ -29,7 +32,7 @@ export function joinLogs(ranges: readonly LogRange[]): LogBatch {
     texts += span.endText - span.firstText;
     bytes += span.endByte - span.firstByte;
   }
-  const places = new Map<LogShape, number>();
+  const places = new Map<S, number>();
   const joined = {
     shapeOf: new Int32Array(entries),
     timestamps: new Float64Array(entries),
@@ -93,8 +96,13 @@ export function toLogColumns(records: readonly (LogRecord | StoredLog)[]): LogCo
 }
 
 /** The texts that belong to a range, and their bytes. */
-function textSpan({ batch: { firsts, ends }, first, end }: LogRange) {
+function textSpan({ batch: { firsts, ends }, first, end }: LogRange<unknown>) {
   const firstText = firsts[first];
   const endText = end < firsts.length ? firsts[end] : ends.length;
-  return { firstText, endText, firstByte: firstText === 0 ? 0 : ends[firstText - 1], endByte: ends[endText - 1] };
+  return {
+    firstText,
+    endText,
+    firstByte: firstText === 0 ? 0 : ends[firstText - 1],
+    endByte: endText === 0 ? 0 : ends[endText - 1],
+  };
 }

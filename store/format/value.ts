@@ -34,6 +34,11 @@ export const FORMAT = {
   pointSegment: 60,
   logSegment: 70,
   logIndex: 80,
+  stream: 90,
+  openStream: 91,
+  rejections: 92,
+  streamFloor: 93,
+  lease: 100,
 } as const;
 
 const HEADER_BYTES = 11;

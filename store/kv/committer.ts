@@ -13,6 +13,7 @@ import { unavailable } from "../../errors.ts";
 import { KV_MAX_ATOMIC_BYTES, KV_MAX_CHECKS, KV_MAX_KEY_BYTES, KV_MAX_MUTATIONS } from "../../limits.ts";
 import type { Mutation } from "../types.ts";
 import type { Check, KvClient } from "./kv.ts";
+import { commitMetrics as metrics, type Outcome } from "./metrics.ts";
 
 /** Changes that happen together or not at all. */
 export interface Operation {
@@ -28,13 +29,19 @@ export class ConflictError extends Error {
   override name = "ConflictError";
 }
 
-interface Waiting {
+/** An operation that waits for its commit. */
+export interface Waiting {
   readonly operation: Operation;
   readonly bytes: number;
   readonly keyBytes: number;
+  /** By Clock.elapsed. */
+  readonly since: number;
   resolve(versionstamp: string): void;
   reject(error: unknown): void;
 }
+
+/** Bytes of a number that is added. */
+const SUM_BYTES = 8;
 
 export class Committer {
   #queue: Waiting[] = [];
@@ -53,19 +60,15 @@ export class Committer {
     for (const m of operation.mutations) {
       const size = keyBytes(m.key);
       keys += size;
-      bytes += size + (m.type === "set" ? m.value.length : 0);
+      // KV counts the key of what it writes twice, once as a key.
+      if (m.type !== "delete") bytes += size + (m.type === "set" ? m.value.length : SUM_BYTES);
     }
+    bytes += keys;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ operation, bytes, keyBytes: keys, resolve, reject });
+      const since = this.kv.clock.elapsed();
+      this.#queue.push({ operation, bytes, keyBytes: keys, since, resolve, reject });
       if (!this.#busy) void this.#pump();
     });
-  }
-
-  /** Commits values under keys that nobody else uses; the first is the proof. Throws what `commit` throws. */
-  async commitNew(mutations: readonly Mutation[]): Promise<void> {
-    const [proof] = mutations;
-    if (proof?.type !== "set") return;
-    await this.commit({ checks: [{ key: proof.key, versionstamp: null }], mutations, proof });
   }
 
   async #pump(): Promise<void> {
@@ -76,10 +79,17 @@ export class Committer {
     this.#busy = false;
   }
 
-  /** The longest run of waiting operations that fits one atomic; at least one. */
+  /**
+   * The longest run of waiting operations that fits one atomic; at least one. Of two that check the same key, both would
+   * hold there, and the later would undo what the earlier did.
+   */
   #take(): Waiting[] {
     let checks = 0, mutations = 0, bytes = 0, keys = 0, count = 0;
+    const checked = new Set<string>();
     for (const { operation, bytes: b, keyBytes: k } of this.#queue) {
+      const own = operation.checks.map(({ key }) => keyText(key));
+      if (own.some((key) => checked.has(key))) break;
+      for (const key of own) checked.add(key);
       checks += operation.checks.length;
       mutations += operation.mutations.length;
       bytes += b;
@@ -95,26 +105,41 @@ export class Committer {
   async #run(group: Waiting[]): Promise<void> {
     let versionstamp: string | undefined;
     try {
-      versionstamp = await this.kv.atomic(
-        group.flatMap((w) => w.operation.checks),
-        group.flatMap((w) => w.operation.mutations),
-      );
+      versionstamp = await this.#atomic(group);
     } catch (error) {
       // One of them may be what KV does not take; the others are not to suffer for it.
       if (error instanceof TypeError && group.length > 1) return await this.#runEach(group);
       // Nobody is to wait in line for a store that does not answer.
       const behind = error instanceof ConnectError ? this.#queue.splice(0) : [];
       for (const waiting of behind) waiting.reject(error);
-      await Promise.all(group.map((waiting) => this.#settle(waiting, error)));
+      await Promise.all(group.map((waiting) => this.settle(waiting, error)));
       return;
     }
     if (versionstamp !== undefined) {
       for (const waiting of group) waiting.resolve(versionstamp);
     } else if (group.length === 1) {
-      await this.#settle(group[0], new ConflictError("a check did not hold"));
+      await this.settle(group[0], new ConflictError("a check did not hold"));
     } else {
       // One of them lost.
       await this.#runEach(group);
+    }
+  }
+
+  /** One atomic operation of KV, recorded. */
+  async #atomic(group: readonly Waiting[]): Promise<string | undefined> {
+    const checks = group.flatMap((w) => w.operation.checks);
+    const mutations = group.flatMap((w) => w.operation.mutations);
+    const began = this.kv.clock.elapsed();
+    try {
+      const versionstamp = await this.kv.atomic(checks, mutations);
+      if (versionstamp === undefined) metrics.conflicts.add(1);
+      else recordCommit(group, mutations.length, began);
+      return versionstamp;
+    } catch (error) {
+      metrics.failures.add(1);
+      throw error;
+    } finally {
+      metrics.duration.record((this.kv.clock.elapsed() - began) / 1000);
     }
   }
 
@@ -124,18 +149,33 @@ export class Committer {
   }
 
   /** Ends an operation whose outcome `error` leaves open, by looking for its proof. */
-  async #settle(waiting: Waiting, error: unknown): Promise<void> {
+  protected async settle(waiting: Waiting, error: unknown): Promise<void> {
     const { proof } = waiting.operation;
     try {
       const entry = await this.kv.get(proof.key);
-      if (entry.value !== null && equalBytes(entry.value, proof.value)) waiting.resolve(entry.versionstamp);
+      const isThere = entry.value !== null && equalBytes(entry.value, proof.value);
+      recordOutcome(isThere ? "committed" : "refused");
+      if (isThere) waiting.resolve(entry.versionstamp);
       else waiting.reject(error);
     } catch (readError) {
+      recordOutcome("unknown");
       waiting.reject(
         error instanceof ConnectError ? error : unavailable("Cannot tell whether a commit happened", readError),
       );
     }
   }
+}
+
+/** What went through at once, and how long each waited for `began`. */
+function recordCommit(group: readonly Waiting[], mutations: number, began: number): void {
+  metrics.operations.record(group.length);
+  metrics.mutations.record(mutations);
+  metrics.size.record(group.reduce((sum, { bytes }) => sum + bytes, 0));
+  for (const { since } of group) metrics.wait.record((began - since) / 1000);
+}
+
+function recordOutcome(outcome: Outcome): void {
+  metrics.settled.add(1, { outcome });
 }
 
 /** About how many bytes KV counts for a key: each part with a tag and a terminator. */
@@ -147,6 +187,13 @@ function keyBytes(key: Deno.KvKey): number {
     else bytes += 10;
   }
   return bytes;
+}
+
+/** Tells keys apart. */
+function keyText(key: Deno.KvKey): string {
+  return JSON.stringify(
+    key.map((part) => part instanceof Uint8Array ? [part.toHex()] : `${typeof part} ${String(part)}`),
+  );
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,257 +1,250 @@
 /**
- * Writes one file: blocks of 1 MiB go to a piece of the blob while the next one is hashed, progress is committed with the
- * block checksums, and the last commit makes the file visible.
+ * Writes one file: blocks of 1 MiB are written while the next one fills, progress is committed a second after bytes have
+ * come, and the last commit makes the file visible.
  *
- * The claim (BlobRecord) is written before the piece, moves with every commit, and is checked by every commit. So the
- * sweep, which takes an expired claim first and its pieces afterwards, can never take the bytes of a file that finishes:
- * one of the two loses its check. A crash leaves the claim with what it names, and the sweep finds both.
+ * ```
+ * open -- append() --> open -- finish() --> visible
+ *   |-- abort() --> removed                (an upload without a stream)
+ *   \-- suspend() --> to be gone on with   (one with a stream)
+ * ```
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { ulid } from "ulid";
 import type { Clock } from "../../clock.ts";
 import { dataLoss, unavailable } from "../../errors.ts";
-import { BlobRecordSchema, FileRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
-import { BLOCK_BYTES, BLOCKS_PER_VALUE, KIB, UPLOAD_COMMIT_MS } from "../../limits.ts";
+import { FileRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
+import { BLOCK_BYTES, KIB, KV_TIMEOUT_MS, UPLOAD_COMMIT_MS } from "../../limits.ts";
 import { FORMAT } from "../format/value.ts";
-import type { FreeSpace } from "../free_space.ts";
-import type { BlobStore, FileInfo, FileWriter, Mutation, PieceWriter } from "../types.ts";
-import { blockSum, encodeBlockSums } from "./block_sums.ts";
-import { type Committer, ConflictError } from "./committer.ts";
-import { blobKey, blocksKey, fileKey } from "./keys.ts";
-import type { KvClient } from "./kv.ts";
+import type { FileInfo, FileWriter, Mutation, UploadStream } from "../types.ts";
+import { blobKey, blocksPrefix, fileKey } from "./keys.ts";
 import { encodeRecord } from "./records.ts";
+import { openUpload, type Upload, type UploadOptions } from "./uploads.ts";
 
-/** Without a stream to resume there is one writer, hence one epoch. */
-const EPOCH = 1;
 /** Bytes of a writer's first buffer: more than most small files have. */
 const FIRST_BUFFER_BYTES = 16 * KIB;
-/** Full values of block checksums that may wait for a commit: they must fit it beside the bytes of a KV piece. */
-const MAX_WAITING_BLOCK_VALUES = 4;
 
-export interface FileWriterOptions {
-  readonly kv: KvClient;
-  readonly committer: Committer;
-  readonly blobs: BlobStore;
-  readonly space: FreeSpace;
+export interface FileWriterOptions extends UploadOptions {
   readonly clock: Clock;
-  /** How long an upload may stand still, ms. */
-  readonly uploadExpiry: number;
 }
 
-/** Claims a new blob and begins its piece. */
-export async function createFileWriter(options: FileWriterOptions, tenant: string): Promise<FileWriter> {
+/** Begins an upload, or goes on with that of a stream. */
+export async function createFileWriter(
+  options: FileWriterOptions,
+  tenant: string,
+  stream?: UploadStream,
+): Promise<FileWriter> {
   await options.space.ensure();
-  const id = ulid(options.clock.now());
-  const writer = new KvFileWriter(options, tenant, id);
-  await writer.claim();
-  return writer;
+  return new KvFileWriter(options, await openUpload(options, tenant, stream), stream);
 }
 
 class KvFileWriter implements FileWriter {
-  #piece: PieceWriter | undefined;
-  #versionstamp: string | null = null;
-  readonly #sha256 = createHash("sha256");
-  #size = 0;
-  /** The block that is being filled, and the one before it, which is being written: two buffers that change places. */
-  #block = new Uint8Array(FIRST_BUFFER_BYTES);
-  #blockLength = 0;
+  readonly committed: number;
+  readonly chunkCount: number;
+  /** What is being done, and then what waits for that. */
+  #queue: Promise<unknown> = Promise.resolve();
+  /** What is being filled, and what was filled before, which is being written: two buffers that change places. */
+  #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
+  #filled = 0;
   #spare = new Uint8Array(0);
   #writing: Promise<void> = Promise.resolve();
-  /** Of the blocks that are written. */
-  readonly #sums: number[] = [];
-  /** Values of 1,000 of them that are committed. */
-  #committedBlockValues = 0;
-  #lastCommit: number;
+  /** Chunks that end in the buffer. */
+  #chunks = 0;
+  #received = 0;
+  /** Bytes received when the timer was last due. */
+  #receivedBefore = 0;
+  #cancelTimer: (() => void) | undefined;
+  /** No more bytes are to be taken, from when the end is asked for. */
+  #isClosed = false;
+  #isEnded = false;
   /** Whether the commit that makes the file visible has been tried. */
   #finishing = false;
 
-  constructor(private readonly o: FileWriterOptions, private readonly tenant: string, private readonly id: string) {
-    this.#lastCommit = o.clock.now();
+  constructor(
+    private readonly o: FileWriterOptions,
+    private readonly upload: Upload,
+    private readonly stream: UploadStream | undefined,
+  ) {
+    this.committed = upload.claim.position.length;
+    this.chunkCount = upload.claim.position.chunkCount;
   }
 
-  async claim(): Promise<void> {
-    await this.#commit([], []);
-    try {
-      this.#piece = await this.o.blobs.create(this.id, EPOCH);
-    } catch (error) {
-      await this.abort().catch(() => {});
-      throw error;
-    }
+  setTotalSize(totalSize: number): void {
+    if (this.upload.claim.origin.stream) this.upload.claim.origin.stream.file.totalSize = totalSize;
   }
 
-  async append(data: Uint8Array): Promise<void> {
-    this.#sha256.update(data);
-    this.#size += data.length;
-    let rest = data;
-    while (rest.length > 0) {
-      const part = rest.subarray(0, BLOCK_BYTES - this.#blockLength);
-      this.#makeRoom(this.#blockLength + part.length);
-      this.#block.set(part, this.#blockLength);
-      this.#blockLength += part.length;
-      rest = rest.subarray(part.length);
-      if (this.#blockLength === BLOCK_BYTES) await this.#endBlock();
-    }
-    // However slowly it comes, an upload that moves does not stand still.
-    if (this.#isDue) {
-      await this.#writing;
-      if (this.#isDue) await this.#commitProgress(this.#openPiece());
-    }
-  }
-
-  async finish(file: { name: string; contentType: string; chunkCount: number; sha256?: string }): Promise<FileInfo> {
-    if (this.#blockLength > 0) await this.#endBlock();
-    await this.#writing;
-    const digest = this.#sha256.digest();
-    const sha256 = digest.toString("hex");
-    if (file.sha256 !== undefined && file.sha256 !== sha256) {
-      throw dataLoss(`Cannot accept the file: its SHA-256 is ${sha256}, and file_checksum says ${file.sha256}`);
-    }
-    const piece = this.#openPiece();
-    const { length, mutations } = await piece.sync();
-    await piece.seal();
-    this.#piece = undefined;
-    this.#finishing = true;
-    const createdAt = this.o.clock.now();
-    const record = encodeRecord(FileRecordSchema, FORMAT.file, 0, {
-      fileName: file.name,
-      size: BigInt(this.#size),
-      sha256: digest,
-      chunkCount: BigInt(file.chunkCount),
-      contentType: file.contentType,
-      createdAt: BigInt(createdAt),
-      pieces: [{ epoch: EPOCH, length: BigInt(length) }],
+  append(data: Uint8Array): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#received += data.length;
+      this.#setTimer();
+      for (let rest = data; rest.length > 0;) {
+        // Whoever has given up on this may use `data` for something else.
+        this.#assertOpen();
+        const part = rest.subarray(0, BLOCK_BYTES - this.#filled);
+        this.#makeRoom(this.#filled + part.length);
+        this.#buffer.set(part, this.#filled);
+        this.#filled += part.length;
+        rest = rest.subarray(part.length);
+        if (rest.length === 0) this.#chunks++;
+        if (this.#filled === BLOCK_BYTES) await this.#passOn();
+      }
     });
-    await this.#commit(
-      [
-        ...mutations,
-        ...this.#blockValues(true),
-        { type: "set", key: fileKey(this.tenant, this.id), value: record },
-      ],
-      [{ epoch: EPOCH, length: BigInt(length) }],
-      true,
-    );
-    return {
-      id: this.id,
-      name: file.name,
-      size: this.#size,
-      sha256,
-      contentType: file.contentType,
-      chunkCount: file.chunkCount,
-      createdAt,
-    };
+  }
+
+  finish(file: { name: string; contentType: string; chunkCount: number; sha256?: string }): Promise<FileInfo> {
+    return this.#inTurn(async () => {
+      this.#assertOpen();
+      await this.#passOn();
+      await this.#writing;
+      const { claim, output } = this.upload;
+      const digest = await output.digest();
+      const sha256 = digest.toHex();
+      if (file.sha256 !== undefined && file.sha256 !== sha256) {
+        throw dataLoss(`Cannot accept the file: its SHA-256 is ${sha256}, and file_checksum says ${file.sha256}`);
+      }
+      const { tenant, blobId } = claim.origin;
+      const { name, contentType, chunkCount } = file;
+      const createdAt = this.o.clock.now();
+      const size = output.length;
+      this.#finishing = true;
+      await output.finish(chunkCount, {
+        sha256,
+        at: createdAt,
+        mutations: (pieces) => [{
+          type: "set",
+          key: fileKey(tenant, blobId),
+          value: encodeRecord(FileRecordSchema, FORMAT.file, 0, {
+            fileName: name,
+            size: BigInt(size),
+            sha256: digest,
+            chunkCount: BigInt(chunkCount),
+            contentType,
+            createdAt: BigInt(createdAt),
+            pieces: pieces.map(({ epoch, length }) => ({ epoch, length: BigInt(length) })),
+          }),
+        }],
+      });
+      this.#end();
+      this.upload.hash.drop();
+      return { id: blobId, name, size, sha256, contentType, chunkCount, createdAt };
+    });
+  }
+
+  async suspend(): Promise<void> {
+    if (this.#isEnded || !this.stream) return;
+    await this.#endInTime(() => this.#suspend());
   }
 
   async abort(): Promise<void> {
+    await this.#endInTime(() => this.#abort());
+  }
+
+  /** Runs `fn` as the writer's last; waits no longer for it than for KV, for whoever hears of it has waited already. */
+  async #endInTime(fn: () => Promise<void>): Promise<void> {
+    this.#isClosed = true;
+    const ended = this.#inTurn(fn);
+    let cancel = () => {};
+    const timeout = new Promise<never>((_, reject) => {
+      const late = () => reject(unavailable("Cannot end the upload: the stores do not answer"));
+      cancel = this.o.clock.setTimer(KV_TIMEOUT_MS, late);
+    });
+    try {
+      await Promise.race([ended, timeout]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Runs when everything before has ended, well or not: chunks, the timer and the end of the call come as they like. */
+  #inTurn<T>(fn: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(fn);
+    this.#queue = done.catch(() => {});
+    return done;
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw unavailable("Cannot write to the upload: its call has ended");
+  }
+
+  #end(): void {
+    this.#isClosed = this.#isEnded = true;
+    this.#cancelTimer?.();
+  }
+
+  async #abort(): Promise<void> {
+    if (this.#isEnded) return;
+    this.#end();
     await this.#writing.catch(() => {});
-    await this.#piece?.seal();
-    this.#piece = undefined;
-    if (this.#versionstamp === null) return;
+    const { claim, output } = this.upload;
+    await output.seal();
+    if (claim.versionstamp === null) return;
+    const { blobId, epoch } = claim.origin;
     // Bytes that nothing can make visible any more go at once: on a full disk, KV could not even give up their claim.
-    if (!this.#finishing) await this.o.blobs.remove(this.id, EPOCH).catch(() => {});
+    if (!this.#finishing) await this.o.blobs.remove(blobId, epoch).catch(() => {});
     // Else the claim goes first: while it stands, a commit that KV has not answered may still make the file visible.
-    const released = await this.o.kv.atomic(
-      [{ key: blobKey(this.id), versionstamp: this.#versionstamp }],
-      [
-        { type: "delete", key: blobKey(this.id) },
-        ...this.#blockKeys().map((key) => ({ type: "delete" as const, key })),
-      ],
-    );
-    if (released !== undefined) await this.o.blobs.remove(this.id, EPOCH);
+    const key = blobKey(blobId);
+    const deletions: Mutation[] = [{ type: "delete", key }];
+    for await (const page of this.o.kv.pages({ prefix: blocksPrefix(blobId) })) {
+      for (const { key } of page) deletions.push({ type: "delete", key });
+    }
+    const released = await this.o.kv.atomic([{ key, versionstamp: claim.versionstamp }], deletions);
+    if (released !== undefined) await this.o.blobs.remove(blobId, epoch);
   }
 
-  /** Whether progress has to be committed; a clock that was set back must not put that off. */
-  get #isDue(): boolean {
-    return Math.abs(this.o.clock.now() - this.#lastCommit) >= UPLOAD_COMMIT_MS;
-  }
-
-  #openPiece(): PieceWriter {
-    if (!this.#piece) throw new Error("a file was written to after its end");
-    return this.#piece;
+  async #suspend(): Promise<void> {
+    if (this.#isEnded) return;
+    this.#end();
+    const { claim, output } = this.upload;
+    try {
+      await this.#passOn({ all: true });
+      await this.#writing;
+    } finally {
+      await output.seal().catch(() => {});
+      const hash = output.committedHash;
+      if (hash && claim.position.length > 0) this.upload.kept.keep(claim.origin.blobId, claim.position.length, hash);
+      else this.upload.hash.drop();
+    }
   }
 
   /** Lets the buffer grow with what arrives: a small file must not cost a whole block. */
   #makeRoom(length: number): void {
-    if (length <= this.#block.length) return;
-    const larger = new Uint8Array(Math.min(Math.max(length, this.#block.length * 2), BLOCK_BYTES));
-    larger.set(this.#block.subarray(0, this.#blockLength));
-    this.#block = larger;
+    if (length <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.min(Math.max(length, this.#buffer.length * 2), BLOCK_BYTES));
+    larger.set(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = larger;
   }
 
-  async #endBlock(): Promise<void> {
+  #setTimer(): void {
+    this.#cancelTimer ??= this.o.clock.setTimer(UPLOAD_COMMIT_MS, () => {
+      this.#cancelTimer = undefined;
+      // What fails here fails what comes next too.
+      this.#inTurn(() => this.#commitInTime()).catch(() => {});
+    });
+  }
+
+  /** Commits what came in the last second; when nothing did, also what a store of large objects would leave for later. */
+  async #commitInTime(): Promise<void> {
+    if (this.#isEnded) return;
+    const isQuiet = this.#received === this.#receivedBefore;
+    this.#receivedBefore = this.#received;
+    if (!isQuiet) this.#setTimer();
+    await this.#passOn({ all: isQuiet });
+  }
+
+  /** Has what is in the buffer written, and committed where `commit` is given; resolves when there is a buffer again. */
+  async #passOn(commit?: { readonly all: boolean }): Promise<void> {
     await this.#writing;
-    const block = this.#block.subarray(0, this.#blockLength);
-    [this.#block, this.#spare] = [this.#spare, this.#block];
-    this.#blockLength = 0;
-    this.#writing = this.#write(block);
-    // Looked at when the next block is full; until then a failure must not end the process.
+    const block = this.#buffer.subarray(0, this.#filled);
+    const chunks = this.#chunks;
+    [this.#buffer, this.#spare] = [this.#spare, this.#buffer];
+    this.#filled = this.#chunks = 0;
+    this.#writing = this.#write(block, chunks, commit);
+    // Looked at when the next block is passed on; until then a failure must not end the process.
     this.#writing.catch(() => {});
   }
 
-  /** Writes a block; afterwards its buffer is free. */
-  async #write(block: Uint8Array<ArrayBuffer>): Promise<void> {
-    const piece = this.#openPiece();
-    const sum = blockSum(block);
-    await this.#append(piece, block);
-    this.#sums.push(sum);
-    const waiting = Math.floor(this.#sums.length / BLOCKS_PER_VALUE) - this.#committedBlockValues;
-    if (this.#isDue || waiting >= MAX_WAITING_BLOCK_VALUES) await this.#commitProgress(piece);
-  }
-
-  async #append(piece: PieceWriter, block: Uint8Array): Promise<void> {
-    await this.o.space.ensure(block.length);
-    let rest = block;
-    while (rest.length > 0) {
-      if (piece.room === 0) await this.#commitProgress(piece);
-      const part = rest.subarray(0, piece.room);
-      await piece.append(part);
-      rest = rest.subarray(part.length);
-    }
-  }
-
-  async #commitProgress(piece: PieceWriter): Promise<void> {
-    const { length, mutations } = await piece.sync();
-    await this.#commit([...mutations, ...this.#blockValues(false)], [{ epoch: EPOCH, length: BigInt(length) }]);
-  }
-
-  /** Moves the claim, together with `mutations`. */
-  async #commit(mutations: Mutation[], pieces: { epoch: number; length: bigint }[], finished = false): Promise<void> {
-    this.#lastCommit = this.o.clock.now();
-    const key = blobKey(this.id);
-    const claim = encodeRecord(BlobRecordSchema, FORMAT.blob, finished ? 0 : this.#lastCommit + this.o.uploadExpiry, {
-      tenant: this.tenant,
-      finished,
-      epoch: EPOCH,
-      committed: pieces.reduce((sum, { length }) => sum + length, 0n),
-      pieces,
-      commitId: ulid(this.#lastCommit),
-    });
-    try {
-      this.#versionstamp = await this.o.committer.commit({
-        checks: [{ key, versionstamp: this.#versionstamp }],
-        mutations: [...mutations, { type: "set", key, value: claim }],
-        proof: { key, value: claim },
-      });
-    } catch (error) {
-      if (error instanceof ConflictError) throw unavailable("Cannot go on with the upload: it has expired", error);
-      throw error;
-    }
-  }
-
-  /** The checksums of blocks in values of 1,000 that no commit has had yet; a partial one only at the end. */
-  #blockValues(all: boolean): Mutation[] {
-    const mutations: Mutation[] = [];
-    for (;;) {
-      const n = this.#committedBlockValues;
-      const sums = this.#sums.slice(n * BLOCKS_PER_VALUE, (n + 1) * BLOCKS_PER_VALUE);
-      if (sums.length === 0 || (sums.length < BLOCKS_PER_VALUE && !all)) return mutations;
-      mutations.push({ type: "set", key: blocksKey(this.id, n), value: encodeBlockSums(sums) });
-      this.#committedBlockValues++;
-    }
-  }
-
-  #blockKeys(): Deno.KvKey[] {
-    return Array.from({ length: this.#committedBlockValues }, (_, n) => blocksKey(this.id, n));
+  async #write(block: Uint8Array, chunks: number, commit: { readonly all: boolean } | undefined): Promise<void> {
+    const { output } = this.upload;
+    if (block.length > 0) await output.write(block, chunks);
+    if (commit) await output.commit(commit.all);
   }
 }

@@ -4,19 +4,24 @@
  * @module
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { dataLoss, notFound } from "../../errors.ts";
+import { notFound } from "../../errors.ts";
 import { FileRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
 import type { FileRecord } from "../../gen/sluice/store/v1/records_pb.ts";
-import { BLOCK_BYTES, BLOCKS_PER_VALUE } from "../../limits.ts";
 import { FORMAT } from "../format/value.ts";
 import type { ByteRange, FileInfo, FileStore, Mutation } from "../types.ts";
-import { type BlockCheck, blockCheck } from "./block_sums.ts";
 import { createFileWriter, type FileWriterOptions } from "./file_writer.ts";
-import { blobKey, blocksKey, blocksPrefix, fileKey, filesPrefix } from "./keys.ts";
+import { blobKey, blocksPrefix, fileKey, filesPrefix } from "./keys.ts";
 import { decodeRecord } from "./records.ts";
+import { KeptHashes } from "./running_hash.ts";
+import { readClaim, toPieces } from "./upload_claim.ts";
+import { readVerified } from "./verified_read.ts";
 
-export function createFileStore(options: FileWriterOptions): FileStore {
+export type FileStoreOptions = Omit<FileWriterOptions, "kept">;
+
+export function createFileStore(options: FileStoreOptions): FileStore & { close(): void } {
   const { kv, blobs, clock } = options;
+  const kept = new KeptHashes(clock);
+  const writing = { ...options, kept };
 
   async function getRecord(tenant: string, id: string) {
     const entry = await kv.get(fileKey(tenant, id));
@@ -24,39 +29,45 @@ export function createFileStore(options: FileWriterOptions): FileStore {
     return record && { record, versionstamp: entry.versionstamp };
   }
 
-  async function* readVerified(
-    tenant: string,
-    id: string,
-    range: ByteRange,
-    signal: AbortSignal,
-  ): AsyncGenerator<Uint8Array> {
+  async function* readFile(tenant: string, id: string, range: ByteRange, signal: AbortSignal) {
     const found = await getRecord(tenant, id);
     if (!found) throw noFile(id);
     const { record } = found;
-    const pieces = record.pieces.map(({ epoch, length }) => ({ epoch, length: Number(length) }));
-    // Whole blocks, for only those can be verified.
-    const start = Math.floor(range.start / BLOCK_BYTES) * BLOCK_BYTES;
-    const end = Math.min(Math.ceil(range.end / BLOCK_BYTES) * BLOCK_BYTES, Number(record.size));
-    let at = start;
-    let isIntact: BlockCheck | undefined;
-    for await (const block of blocks(blobs.read(id, pieces, { start, end }))) {
-      signal.throwIfAborted();
-      const index = at / BLOCK_BYTES;
-      const place = index % BLOCKS_PER_VALUE;
-      if (!isIntact || place === 0) {
-        const entry = await kv.get(blocksKey(id, Math.floor(index / BLOCKS_PER_VALUE)));
-        isIntact = blockCheck(entry.value);
+    yield* readVerified(options, { id, size: Number(record.size), pieces: toPieces(record) }, range, signal);
+  }
+
+  async function getClaim(tenant: string, id: string) {
+    const claim = await readClaim(kv, id);
+    return claim?.record.tenant === tenant ? claim.record : undefined;
+  }
+
+  async function* readUpload(tenant: string, id: string, range: ByteRange, signal: AbortSignal) {
+    const claim = await getClaim(tenant, id);
+    if (!claim) throw noFile(id);
+    const size = Number(claim.committed);
+    // A finished file has the checksum of its last block with the others.
+    const tailSum = claim.finished ? undefined : claim.tailSum;
+    yield* readVerified(options, { id, size, pieces: toPieces(claim), tailSum }, range, signal);
+  }
+
+  /**
+   * Bytes that are missing because somebody has removed them meanwhile, with what stands under `key`, are no damage; all
+   * other damage is reported.
+   */
+  async function* unlessGone(id: string, bytes: AsyncIterable<Uint8Array>, key: Deno.KvKey) {
+    try {
+      yield* bytes;
+    } catch (error) {
+      if (error instanceof ConnectError && error.code === Code.DataLoss) {
+        if ((await kv.get(key)).value === null) throw noFile(id);
+        kv.reportDamage(key, error);
       }
-      if (!isIntact(block, place)) {
-        throw dataLoss(`Block ${index} of file ${id} is damaged: its checksum is not the one it was stored with`);
-      }
-      yield block.subarray(Math.max(range.start - at, 0), Math.min(range.end - at, block.length));
-      at += block.length;
+      throw error;
     }
   }
 
   return {
-    writer: (tenant) => createFileWriter(options, tenant),
+    writer: (tenant, stream) => createFileWriter(writing, tenant, stream),
 
     async get(tenant, id) {
       const found = await getRecord(tenant, id);
@@ -80,17 +91,9 @@ export function createFileStore(options: FileWriterOptions): FileStore {
       return files;
     },
 
-    async *read(tenant: string, id: string, range: ByteRange, signal: AbortSignal) {
-      try {
-        yield* readVerified(tenant, id, range, signal);
-      } catch (error) {
-        // Bytes that are missing because somebody has deleted the file meanwhile are no damage.
-        if (error instanceof ConnectError && error.code === Code.DataLoss && !await getRecord(tenant, id)) {
-          throw noFile(id);
-        }
-        throw error;
-      }
-    },
+    read: (tenant, id, range, signal) => unlessGone(id, readFile(tenant, id, range, signal), fileKey(tenant, id)),
+
+    readUpload: (tenant, id, range, signal) => unlessGone(id, readUpload(tenant, id, range, signal), blobKey(id)),
 
     async remove(tenant, id) {
       const found = await getRecord(tenant, id);
@@ -105,6 +108,11 @@ export function createFileStore(options: FileWriterOptions): FileStore {
       // Should this not happen any more, the sweep finds pieces that nobody claims.
       for (const { epoch } of found.record.pieces) await blobs.remove(id, epoch);
       return true;
+    },
+
+    close() {
+      kept.close();
+      options.rehash.close();
     },
   };
 }
@@ -124,25 +132,4 @@ function fileInfo(id: string, record: FileRecord): FileInfo {
     chunkCount: Number(record.chunkCount),
     createdAt: Number(record.createdAt),
   };
-}
-
-/** Cuts and joins what a blob store yields into blocks; the last may be short. */
-async function* blocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let block = new Uint8Array(BLOCK_BYTES);
-  let filled = 0;
-  for await (const part of source) {
-    let rest = part;
-    while (rest.length > 0) {
-      const taken = rest.subarray(0, BLOCK_BYTES - filled);
-      block.set(taken, filled);
-      filled += taken.length;
-      rest = rest.subarray(taken.length);
-      if (filled === BLOCK_BYTES) {
-        yield block;
-        block = new Uint8Array(BLOCK_BYTES);
-        filled = 0;
-      }
-    }
-  }
-  if (filled > 0) yield block.subarray(0, filled);
 }

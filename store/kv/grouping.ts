@@ -7,7 +7,17 @@
  */
 import { ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
-import { FLUSH_ITEMS, FLUSH_MS, GROUP_BYTES, GROUP_HOURS, GROUP_NEW_SERIES, MAX_BUFFERED_BYTES } from "../../limits.ts";
+import {
+  FLUSH_ITEMS,
+  FLUSH_MS,
+  GROUP_BYTES,
+  GROUP_HOURS,
+  GROUP_NEW_SERIES,
+  GROUP_STREAMS,
+  MAX_BUFFERED_BYTES,
+} from "../../limits.ts";
+import type { StreamPart } from "./group_commit.ts";
+import type { StreamHandle } from "./stream_handle.ts";
 
 /** A run of items of one call that is committed as one. */
 export interface Contribution {
@@ -18,14 +28,19 @@ export interface Contribution {
   readonly hours: number;
   /** Series that have to be registered with the items, at most. */
   readonly newSeries: number;
+  /** What the items are in their stream, if they belong to one. */
+  readonly part: StreamPart | undefined;
   /** Called once: the items are durable, or why they are not. */
   settle(error?: unknown): void;
 }
 
 export interface GroupingOptions<C extends Contribution> {
   readonly clock: Clock;
-  /** Makes a group durable. MAX_COMMITS at a time. */
-  commit(group: readonly C[]): Promise<void>;
+  /**
+   * Makes a group durable, but for contributions whose stream has failed. MAX_COMMITS at a time: `turn` resolves when the
+   * groups before it are settled, and only then may it be handed to KV, for a stream's items keep their order.
+   */
+  commit(group: readonly C[], turn: Promise<void>): Promise<void>;
 }
 
 /** Groups on their way at once: one that the store is busy with, one that is being packed. */
@@ -43,6 +58,8 @@ export class Grouping<C extends Contribution> {
   #urgent = 0;
   #cancelTimer: (() => void) | undefined;
   #waitingForRoom: (() => void)[] = [];
+  /** Resolves when the group that was begun last is settled. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: GroupingOptions<C>) {}
 
@@ -94,22 +111,30 @@ export class Grouping<C extends Contribution> {
     this.#cancelTimer = undefined;
     // What other calls add in this turn of the event loop joins the group.
     await Promise.resolve();
-    if (this.#queue.length > 0) await this.#commit(this.#take());
+    if (this.#queue.length > 0) await this.#commitInTurn(this.#take());
     this.#committing--;
     for (const resolve of this.#waitingForRoom.splice(0)) resolve();
     this.#run();
   }
 
-  async #commit(group: readonly C[]): Promise<void> {
+  async #commitInTurn(group: readonly C[]): Promise<void> {
+    const turn = this.#turn;
+    const settled = Promise.withResolvers<void>();
+    this.#turn = settled.promise;
+    await this.#commit(group, turn);
+    settled.resolve();
+  }
+
+  async #commit(group: readonly C[], turn: Promise<void>): Promise<void> {
     let failure: { error: unknown } | undefined;
     try {
-      await this.options.commit(group);
+      await this.options.commit(group, turn);
     } catch (error) {
       // KV does not take it, as too large say. The others of the group are not to suffer for one.
       if (error instanceof TypeError && group.length > 1) {
         const half = group.length >> 1;
-        await this.#commit(group.slice(0, half));
-        await this.#commit(group.slice(half));
+        await this.#commit(group.slice(0, half), turn);
+        await this.#commit(group.slice(half), turn);
         return;
       }
       failure = { error };
@@ -118,18 +143,24 @@ export class Grouping<C extends Contribution> {
     const behind = failure?.error instanceof ConnectError ? this.#takeAll() : [];
     for (const contribution of [...group, ...behind]) {
       this.#bytes -= contribution.bytes;
-      contribution.settle(failure?.error);
+      // What comes later of the stream would leave a gap.
+      if (failure) contribution.part?.stream.fail(failure.error);
+      contribution.settle(failure?.error ?? contribution.part?.stream.failure);
     }
   }
 
   /** The longest run of waiting contributions that one commit takes; at least one. */
   #take(): C[] {
     let bytes = 0, hours = 0, newSeries = 0, count = 0;
+    const streams = new Set<StreamHandle>();
     for (const contribution of this.#queue) {
       bytes += contribution.bytes;
       hours += contribution.hours;
       newSeries += contribution.newSeries;
-      if (count > 0 && (bytes > GROUP_BYTES || hours > GROUP_HOURS || newSeries > GROUP_NEW_SERIES)) break;
+      if (contribution.part) streams.add(contribution.part.stream);
+      const fits = bytes <= GROUP_BYTES && hours <= GROUP_HOURS && newSeries <= GROUP_NEW_SERIES &&
+        streams.size <= GROUP_STREAMS;
+      if (count > 0 && !fits) break;
       count++;
     }
     return this.#takeFirst(count);

@@ -7,8 +7,14 @@
  * | `schema` | version and identity of the store |
  * | `file`, tenant, file id | FileRecord |
  * | `blob`, blob id | BlobRecord: who claims the blob's pieces |
- * | `blocks`, blob id, n | SHA-256s of the n-th 1,000 blocks |
+ * | `blocks`, blob id, n | checksums of the n-th 1,000 blocks |
  * | `piece`, blob id, epoch, n | the n-th 60 KiB of a piece, where blobs are kept in KV |
+ * | `stream`, tenant, kind, stream id | StreamRecord |
+ * | `open`, tenant, kind, stream id | nothing: the stream is not finished |
+ * | `rejections`, tenant, kind, stream id | StreamRejections |
+ * | `streams`, tenant | how many StreamRecords the tenant has (a sum) |
+ * | `floor`, tenant | until when streams began whose records may be gone (uint48, ms) |
+ * | `lease`, name | who may do what only one instance may (lease.ts) |
  * | `series`, tenant, series id | SeriesRecord |
  * | `points`, tenant, hour, segment id | point segment |
  * | `logs`, tenant, hour, segment id | log segment |
@@ -18,6 +24,7 @@
  *
  * @module
  */
+import type { StreamKind } from "../stream_types.ts";
 
 export const schemaKey: Deno.KvKey = ["schema"];
 
@@ -33,6 +40,22 @@ export const blocksPrefix = (blobId: string): Deno.KvKey => ["blocks", blobId];
 export const pieceKey = (blobId: string, epoch: number, n: number): Deno.KvKey => ["piece", blobId, epoch, n];
 export const piecePrefix = (blobId: string, epoch: number): Deno.KvKey => ["piece", blobId, epoch];
 export const piecesPrefix: Deno.KvKey = ["piece"];
+
+export const streamKey = (tenant: string, kind: StreamKind, id: string): Deno.KvKey => ["stream", tenant, kind, id];
+export const streamsPrefix = (tenant: string, kind: StreamKind): Deno.KvKey => ["stream", tenant, kind];
+/** Records of all tenants. */
+export const allStreamsPrefix: Deno.KvKey = ["stream"];
+export const openStreamKey = (tenant: string, kind: StreamKind, id: string): Deno.KvKey => ["open", tenant, kind, id];
+export const openStreamsPrefix = (tenant: string, kind: StreamKind): Deno.KvKey => ["open", tenant, kind];
+export const rejectionsKey = (tenant: string, kind: StreamKind, id: string): Deno.KvKey => [
+  "rejections",
+  tenant,
+  kind,
+  id,
+];
+export const streamCountKey = (tenant: string): Deno.KvKey => ["streams", tenant];
+export const streamFloorKey = (tenant: string): Deno.KvKey => ["floor", tenant];
+export const leaseKey = (name: string): Deno.KvKey => ["lease", name];
 
 export const seriesKvKey = (tenant: string, id: Uint8Array): Deno.KvKey => ["series", tenant, id];
 export const seriesPrefix = (tenant: string): Deno.KvKey => ["series", tenant];

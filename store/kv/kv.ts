@@ -13,7 +13,7 @@ import type { Mutation } from "../types.ts";
 import { schemaKey } from "./keys.ts";
 
 /** The part of Deno.Kv that the stores use. */
-export type Kv = Pick<Deno.Kv, "get" | "list" | "atomic">;
+export type Kv = Pick<Deno.Kv, "get" | "getMany" | "list" | "atomic">;
 
 export type Entry = Deno.KvEntry<Uint8Array>;
 export type MaybeEntry = Deno.KvEntryMaybe<Uint8Array>;
@@ -34,6 +34,8 @@ export class KvClient {
     readonly clock: Clock,
     /** Told of values that could not be read. */
     private readonly onDamage: (key: string, error: unknown) => void = () => {},
+    /** From 0 (inclusive) up to 1 (exclusive). */
+    private readonly random: () => number = Math.random,
   ) {}
 
   /**
@@ -46,9 +48,14 @@ export class KvClient {
     } catch (error) {
       const damaged = error instanceof DamagedError || (error instanceof ConnectError && error.code === Code.DataLoss);
       if (!damaged) throw error;
-      this.onDamage(key.map((part) => part instanceof Uint8Array ? part.toHex() : String(part)).join("/"), error);
+      this.reportDamage(key, error);
       return undefined;
     }
+  }
+
+  /** Tells whoever watches that what stands under a key, or what that names, is damaged. */
+  reportDamage(key: Deno.KvKey, error: unknown): void {
+    this.onDamage(key.map((part) => part instanceof Uint8Array ? part.toHex() : String(part)).join("/"), error);
   }
 
   /** Resolves if KV answers reads and, where a commit has failed, a commit: of nothing, for none may come by itself. */
@@ -61,12 +68,21 @@ export class KvClient {
     return this.#call("read", () => this.kv.get<Uint8Array>(key));
   }
 
+  /**
+   * What stands under at most KV_MAX_READS keys, at one moment: a local KV and denokv read them in one transaction, and
+   * Deno documents a snapshot read for every KV.
+   */
+  getMany(keys: readonly Deno.KvKey[]): Promise<readonly MaybeEntry[]> {
+    return this.#call("read", () => this.kv.getMany<Uint8Array[]>([...keys]));
+  }
+
   /** One atomic operation. Returns its versionstamp, or undefined if a check failed. */
   async atomic(checks: readonly Check[], mutations: readonly Mutation[]): Promise<string | undefined> {
     const operation = this.kv.atomic();
     for (const check of checks) operation.check(check);
     for (const m of mutations) {
       if (m.type === "set") operation.set(m.key, m.value);
+      else if (m.type === "sum") operation.sum(m.key, m.value);
       else operation.delete(m.key);
     }
     const result = await this.#call("commit", (signal) => this.#whileLocked(() => operation.commit(), signal));
@@ -103,7 +119,7 @@ export class KvClient {
         return await fn();
       } catch (error) {
         if (!isLocked(error) || signal.aborted) throw error;
-        const pause = Math.random() * KV_LOCK_RETRY_MS;
+        const pause = this.random() * KV_LOCK_RETRY_MS;
         await new Promise<void>((resolve) => this.clock.setTimer(pause, resolve));
       }
     }

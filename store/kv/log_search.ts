@@ -1,6 +1,7 @@
 /**
  * SearchLogs over segments: hour by hour in the order asked for, index values first. A segment is opened only if its
- * index cannot rule it out and it may hold something that comes before the worst hit of a full page.
+ * index cannot rule it out and it may hold something that comes before the worst hit of a full page. A segment without
+ * an index that can be read is opened; one that is damaged itself gives nothing, and the answer counts both.
  *
  * @module
  */
@@ -9,11 +10,11 @@ import { HOUR, KV_LIST_BATCH } from "../../limits.ts";
 import { decodeLogIndex, type LogIndex } from "../format/log_index.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
 import { hasWord } from "../format/tokens.ts";
-import { FORMAT } from "../format/value.ts";
+import { DamagedError, FORMAT } from "../format/value.ts";
 import type { LogSearch, LogSearchResult, StoredLog } from "../types.ts";
 import { hoursRange, segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
-import { intact, openValue } from "./records.ts";
+import { openValue } from "./records.ts";
 
 export interface LogSearchOptions {
   readonly kv: KvClient;
@@ -24,7 +25,7 @@ export interface LogSearchOptions {
 /** A segment that may hold hits. */
 interface Candidate {
   readonly id: string;
-  readonly index: LogIndex;
+  readonly index: Pick<LogIndex, "minTime" | "maxTime">;
 }
 
 export async function searchLogs(
@@ -34,7 +35,7 @@ export async function searchLogs(
   signal: AbortSignal,
 ): Promise<LogSearchResult> {
   const search = narrowed(asked, clock.now() - retention);
-  if (search.from >= search.to) return { hits: [], more: false, opened: 0, skipped: 0 };
+  if (search.from >= search.to) return { hits: [], more: false, opened: 0, skipped: 0, damaged: 0 };
   const sign = search.newestFirst ? -1 : 1;
   const before = (a: { timestamp: number; id: string }, b: { timestamp: number; id: string }) =>
     sign * (a.timestamp - b.timestamp || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
@@ -42,6 +43,8 @@ export async function searchLogs(
   const wanted = search.limit + 1;
   let hits: StoredLog[] = [];
   let opened = 0, skipped = 0;
+  /** Keys of segments that are damaged, or whose index is. */
+  const damaged = new Set<string>();
 
   /** Opens those candidates of one hour that can still matter, best first. */
   async function openHour(hour: number, candidates: Candidate[]): Promise<void> {
@@ -55,14 +58,30 @@ export async function searchLogs(
       }
       const entry = await kv.get(segmentKey("logs", tenant, hour, candidate.id));
       signal.throwIfAborted();
-      const payload = openValue(FORMAT.logSegment, clock.now(), entry.value);
-      if (!payload) continue;
+      const found = kv.decodeOrSkip(entry, () => {
+        const payload = openValue(FORMAT.logSegment, clock.now(), entry.value);
+        return payload ? decodeLogSegment(payload) : "expired";
+      });
+      if (found === undefined || (entry.value === null && await isMissed(hour, candidate.id))) {
+        damaged.add(candidate.id);
+        continue;
+      }
+      if (found === "expired") continue;
       opened++;
-      const found = intact(() => decodeLogSegment(payload)).filter((record) =>
+      const matching = found.filter((record) =>
         isHit(record, search) && (!search.after || before(search.after, record) < 0)
       );
-      if (found.length > 0) hits = [...hits, ...found].sort(before).slice(0, wanted);
+      if (matching.length > 0) hits = [...hits, ...matching].sort(before).slice(0, wanted);
     }
+  }
+
+  /** Whether a segment that is not there should be: its index, which goes with it, still is. */
+  async function isMissed(hour: number, id: string): Promise<boolean> {
+    const entry = await kv.get(segmentKey("logindex", tenant, hour, id));
+    if (entry.value === null) return false;
+    const error = new DamagedError("Cannot read a segment as it is missing");
+    kv.reportDamage(segmentKey("logs", tenant, hour, id), error);
+    return true;
   }
 
   let hour = NaN;
@@ -70,8 +89,8 @@ export async function searchLogs(
   const selector = hoursRange("logindex", tenant, Math.floor(search.from / HOUR), Math.ceil(search.to / HOUR));
   scan: for await (const page of kv.pages(selector, { reverse: search.newestFirst, batch: KV_LIST_BATCH })) {
     signal.throwIfAborted();
-    for (const { key, value } of page) {
-      const [, , h, id] = key as [string, string, number, string];
+    for (const entry of page) {
+      const [, , h, id] = entry.key as [string, string, number, string];
       if (h !== hour) {
         await openHour(hour, candidates);
         // Hours do not overlap: a full page is final once its hour is done.
@@ -79,15 +98,27 @@ export async function searchLogs(
         hour = h;
         candidates = [];
       }
-      const payload = openValue(FORMAT.logIndex, clock.now(), value);
-      if (!payload) continue;
-      const index = intact(() => decodeLogIndex(payload));
-      if (index.mayMatch(search)) candidates.push({ id, index });
-      else skipped++;
+      const index = kv.decodeOrSkip(entry, () => {
+        const payload = openValue(FORMAT.logIndex, clock.now(), entry.value);
+        return payload ? decodeLogIndex(payload) : "expired";
+      });
+      if (index === undefined) {
+        damaged.add(id);
+        candidates.push({ id, index: { minTime: h * HOUR, maxTime: (h + 1) * HOUR - 1 } });
+      } else if (index !== "expired") {
+        if (index.mayMatch(search)) candidates.push({ id, index });
+        else skipped++;
+      }
     }
   }
   if (hits.length < wanted) await openHour(hour, candidates);
-  return { hits: hits.slice(0, search.limit), more: hits.length > search.limit, opened, skipped };
+  return {
+    hits: hits.slice(0, search.limit),
+    more: hits.length > search.limit,
+    opened,
+    skipped,
+    damaged: damaged.size,
+  };
 }
 
 /** Clamps the range to what is retained, and to what is left behind the entry that the last page ended with. */

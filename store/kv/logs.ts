@@ -5,7 +5,6 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { ulid } from "ulid";
 import type { Clock } from "../../clock.ts";
 import { FLUSH_ITEMS, GROUP_BYTES, GROUP_HOURS, HOUR } from "../../limits.ts";
 import { joinLogs, type LogRange } from "../format/log_columns.ts";
@@ -13,11 +12,14 @@ import { packLogSegments } from "../format/log_segment.ts";
 import { encodeValue, FORMAT } from "../format/value.ts";
 import type { FreeSpace } from "../free_space.ts";
 import type { LogBatch, LogStore, Mutation } from "../types.ts";
+import { BatchParts } from "./batch_parts.ts";
 import type { Committer } from "./committer.ts";
+import { commitGroup, type Packed } from "./group_commit.ts";
 import { type Contribution, Grouping, Pending } from "./grouping.ts";
 import { segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import { searchLogs } from "./log_search.ts";
+import { StreamHandle } from "./stream_handle.ts";
 
 /** What an entry takes beside its texts and names. */
 const ENTRY_BYTES = 32;
@@ -27,6 +29,8 @@ export interface LogStoreOptions {
   readonly committer: Committer;
   readonly space: FreeSpace;
   readonly clock: Clock;
+  /** A ULID of this moment. */
+  newId(): string;
   /** How long entries are kept, ms. */
   readonly retention: number;
 }
@@ -38,14 +42,26 @@ interface LogRun extends Contribution {
 }
 
 export function createLogStore(options: LogStoreOptions): LogStore {
-  const grouping = new Grouping<LogRun>({ clock: options.clock, commit: (group) => commitLogs(options, group) });
+  const grouping = new Grouping<LogRun>({
+    clock: options.clock,
+    commit: (group, turn) => commitGroup(options.committer, group, turn, (members) => packLogs(options, members)),
+  });
   return {
-    writer(tenant) {
+    writer(tenant, stream) {
       const pending = new Pending();
+      const handle = stream && StreamHandle.of(stream);
       return {
-        async write(batch) {
+        async write(batch, place) {
+          pending.check();
           await options.space.ensure();
-          for (const run of cutRuns(batch)) grouping.add({ ...run, tenant, settle: pending.begin() });
+          const parts = handle && place && new BatchParts(handle, place, batch.timestamps.length);
+          for (const { end, ...run } of cutRuns(batch)) {
+            grouping.add({ ...run, tenant, part: parts?.until(end, run.bytes), settle: pending.begin() });
+          }
+          if (parts?.isLeft) {
+            const nothing = { ranges: [], items: 1, bytes: 0, newSeries: 0, hours: 0 };
+            grouping.add({ ...nothing, tenant, part: parts.until(0, 0), settle: pending.begin() });
+          }
           await grouping.room();
           pending.check();
         },
@@ -77,7 +93,7 @@ function* cutRuns(batch: LogBatch) {
   };
   const endRun = (end: number) => {
     endRange(end);
-    return { ranges, items: end - first, bytes, hours: hours.size, newSeries: 0 };
+    return { ranges, end, items: end - first, bytes, hours: hours.size, newSeries: 0 };
   };
   for (let i = 0; i < count; i++) {
     const textsEnd = ends[(i + 1 < count ? firsts[i + 1] : ends.length) - 1];
@@ -104,15 +120,15 @@ function* cutRuns(batch: LogBatch) {
   if (count > first) yield endRun(count);
 }
 
-async function commitLogs(options: LogStoreOptions, group: readonly LogRun[]): Promise<void> {
+async function packLogs(options: LogStoreOptions, group: readonly LogRun[]): Promise<Packed> {
   await options.space.ensure(group.reduce((sum, { bytes }) => sum + bytes, 0));
   const mutations: Mutation[] = [];
   for (const [tenant, hours] of collect(group)) {
     for (const [hour, ranges] of hours) {
-      const origin = ulid(options.clock.now());
+      const origin = options.newId();
       const expires = (hour + 1) * HOUR + options.retention;
       for (const { segment, index } of packLogSegments(joinLogs(ranges), origin)) {
-        const id = ulid(options.clock.now());
+        const id = options.newId();
         mutations.push(
           {
             type: "set",
@@ -128,7 +144,7 @@ async function commitLogs(options: LogStoreOptions, group: readonly LogRun[]): P
       }
     }
   }
-  await options.committer.commitNew(mutations);
+  return { mutations, committed: () => {} };
 }
 
 /** The entries of a group by tenant and hour. */

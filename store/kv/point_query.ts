@@ -1,6 +1,7 @@
 /**
  * QueryMetrics over segments: walks the hours of the range, skips segments by their time range, and takes a series'
- * rollup where the whole segment falls into one bucket; only else are its columns decoded.
+ * rollup where the whole segment falls into one bucket; only else are its columns decoded. A damaged segment gives
+ * nothing at all, and the answer says how many there were.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { FORMAT } from "../format/value.ts";
 import type { MetricsQuery, MetricsResult, Series } from "../types.ts";
 import { hoursRange } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
-import { intact, openValue } from "./records.ts";
+import { openValue } from "./records.ts";
 import { matches } from "./series_index.ts";
 
 export interface PointQueryOptions {
@@ -37,25 +38,33 @@ export async function queryPoints(
   // A segment outlives its oldest point by up to an hour, so the range says what is past retention.
   const from = Math.max(query.from, clock.now() - retention);
   const { to } = query;
-  if (from >= to) return { series: [], opened: 0, skipped: 0 };
+  if (from >= to) return { series: [], opened: 0, skipped: 0, damaged: 0 };
   const collector = new Collector(query, from, to);
   let opened = 0;
   let skipped = 0;
+  let damaged = 0;
   const selector = hoursRange("points", tenant, Math.floor(from / HOUR), Math.ceil(to / HOUR));
   for await (const page of kv.pages(selector)) {
     signal.throwIfAborted();
-    for (const { value } of page) {
-      const payload = openValue(FORMAT.pointSegment, clock.now(), value);
-      if (!payload) continue;
-      intact(() => {
+    for (const entry of page) {
+      const state = kv.decodeOrSkip(entry, () => {
+        const payload = openValue(FORMAT.pointSegment, clock.now(), entry.value);
+        if (!payload) return "expired";
         const segment = openPointSegment(payload);
-        const touched = segment.minTime < to && segment.maxTime >= from && collector.add(segment);
-        if (touched) opened++;
-        else skipped++;
+        return segment.minTime < to && segment.maxTime >= from && collector.add(segment) ? "opened" : "skipped";
       });
+      if (state === undefined) damaged++;
+      else if (state === "opened") opened++;
+      else if (state === "skipped") skipped++;
     }
   }
-  return { series: collector.results(), opened, skipped };
+  return { series: collector.results(), opened, skipped, damaged };
+}
+
+/** What a segment has of one series: a rollup that says all, or columns. */
+interface Part {
+  readonly series: Series;
+  readonly content: Rollup | { readonly timestamps: Float64Array; readonly values: Float64Array };
 }
 
 class Collector {
@@ -64,19 +73,21 @@ class Collector {
 
   constructor(private readonly query: MetricsQuery, private readonly from: number, private readonly to: number) {}
 
-  /** Whether the segment has any series that the query asks for. */
+  /** Whether the segment has any series that the query asks for. Of a damaged one nothing is taken. */
   add(segment: PointSegment): boolean {
-    let any = false;
+    const parts: Part[] = [];
     for (let i = 0; i < segment.seriesCount; i++) {
       const series = segment.series(i);
-      if (!matches(series, this.query)) continue;
-      any = true;
-      const found = this.#series(series);
-      const rollup = this.#wholeRollup(segment, i);
-      if (rollup) this.#bucket(found, segment.minTime).merge(rollup);
-      else this.#addColumns(found, segment, i);
+      if (matches(series, this.query)) {
+        parts.push({ series, content: this.#wholeRollup(segment, i) ?? segment.columns(i) });
+      }
     }
-    return any;
+    for (const { series, content } of parts) {
+      const found = this.#series(series);
+      if (content instanceof Rollup) this.#bucket(found, segment.minTime).merge(content);
+      else this.#addColumns(found, content);
+    }
+    return parts.length > 0;
   }
 
   results(): MetricsResult["series"] {
@@ -102,8 +113,7 @@ class Collector {
     return rollup && (this.query.quantiles.length === 0 || rollup.sketch) ? rollup : undefined;
   }
 
-  #addColumns(found: Found, segment: PointSegment, i: number): void {
-    const { timestamps, values } = segment.columns(i);
+  #addColumns(found: Found, { timestamps, values }: Exclude<Part["content"], Rollup>): void {
     for (let j = 0; j < timestamps.length; j++) {
       const t = timestamps[j];
       if (t >= this.from && t < this.to) this.#bucket(found, t).add(t, values[j]);

@@ -5,20 +5,23 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { ulid } from "ulid";
 import type { Clock } from "../../clock.ts";
 import { GROUP_BYTES, GROUP_HOURS, GROUP_NEW_SERIES, HOUR } from "../../limits.ts";
 import { packPointSegments } from "../format/point_segment.ts";
 import { SeriesList } from "../format/series.ts";
 import { encodeValue, FORMAT } from "../format/value.ts";
 import type { FreeSpace } from "../free_space.ts";
+import type { Stream } from "../stream_types.ts";
 import type { Mutation, PointBatch, PointStore, PointWriter, Series } from "../types.ts";
+import { BatchParts } from "./batch_parts.ts";
 import type { Committer } from "./committer.ts";
+import { commitGroup, type Packed } from "./group_commit.ts";
 import { type Contribution, Grouping, Pending } from "./grouping.ts";
 import { segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import { queryPoints } from "./point_query.ts";
 import { SeriesIndex } from "./series_index.ts";
+import { StreamHandle } from "./stream_handle.ts";
 
 /** Bytes of a timestamp and a value, and of what their columns may add, before packing. */
 const SAMPLE_BYTES = 18;
@@ -30,6 +33,8 @@ export interface PointStoreOptions {
   readonly committer: Committer;
   readonly space: FreeSpace;
   readonly clock: Clock;
+  /** A ULID of this moment. */
+  newId(): string;
   /** How long points are kept, ms. */
   readonly retention: number;
   /** Series that a tenant may have. */
@@ -48,10 +53,11 @@ export function createPointStore(options: PointStoreOptions): PointStore {
   const index = new SeriesIndex(options);
   const grouping = new Grouping<PointRun>({
     clock: options.clock,
-    commit: (group) => commitPoints(options, index, group),
+    commit: (group, turn) =>
+      commitGroup(options.committer, group, turn, (members) => packPoints(options, index, members)),
   });
   return {
-    writer: (tenant) => createPointWriter(options, index, grouping, tenant),
+    writer: (tenant, stream) => createPointWriter(options, index, grouping, tenant, stream),
     query: (tenant, query, signal) => queryPoints(options, tenant, query, signal),
     series: (tenant, filter, limit, after, signal) => index.list(tenant, filter, limit, after, signal),
   };
@@ -62,15 +68,26 @@ function createPointWriter(
   index: SeriesIndex,
   grouping: Grouping<PointRun>,
   tenant: string,
+  stream: Stream | undefined,
 ): PointWriter {
   const pending = new Pending();
+  const handle = stream && StreamHandle.of(stream);
   return {
     refused: (series) => index.refused(tenant, series),
-    async write(batch) {
+    async write(batch, place) {
+      pending.check();
       await options.space.ensure();
       const stateOf = await index.states(tenant);
       const isNew = (series: Series) => stateOf(series) === "new";
-      for (const run of cutRuns(batch, isNew)) grouping.add({ ...run, tenant, batch, settle: pending.begin() });
+      const parts = handle && place ? new BatchParts(handle, place, batch.ends.length) : undefined;
+      for (const run of cutRuns(batch, isNew)) {
+        const part = parts?.until(run.end, run.bytes);
+        grouping.add({ ...run, tenant, batch, part, settle: pending.begin() });
+      }
+      if (parts?.isLeft) {
+        const nothing = { first: 0, end: 0, items: 1, bytes: 0, newSeries: 0, hours: 0 };
+        grouping.add({ ...nothing, tenant, batch, part: parts.until(0, 0), settle: pending.begin() });
+      }
       await grouping.room();
       pending.check();
     },
@@ -162,7 +179,11 @@ class HourColumns extends SeriesList {
   }
 }
 
-async function commitPoints(options: PointStoreOptions, index: SeriesIndex, group: readonly PointRun[]): Promise<void> {
+async function packPoints(
+  options: PointStoreOptions,
+  index: SeriesIndex,
+  group: readonly PointRun[],
+): Promise<Packed> {
   await options.space.ensure(group.reduce((sum, { bytes }) => sum + bytes, 0));
   const mutations: Mutation[] = [];
   const registered: (() => void)[] = [];
@@ -179,7 +200,7 @@ async function commitPoints(options: PointStoreOptions, index: SeriesIndex, grou
         const expires = (hour + 1) * HOUR + options.retention;
         mutations.push({
           type: "set",
-          key: segmentKey("points", tenant, hour, ulid(options.clock.now())),
+          key: segmentKey("points", tenant, hour, options.newId()),
           value: encodeValue(FORMAT.pointSegment, expires, bytes),
         });
       }
@@ -190,8 +211,7 @@ async function commitPoints(options: PointStoreOptions, index: SeriesIndex, grou
     mutations.push(...registration.mutations);
     registered.push(registration.committed);
   }
-  await options.committer.commitNew(mutations);
-  for (const committed of registered) committed();
+  return { mutations, committed: () => registered.forEach((committed) => committed()) };
 }
 
 /** The samples of a group by tenant and hour. */

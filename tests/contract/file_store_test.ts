@@ -1,58 +1,16 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createHash } from "node:crypto";
 import { BLOCK_BYTES, DAY } from "../../limits.ts";
 import { createFileBlobStore } from "../../store/blob/file.ts";
-import { createKvBlobStore } from "../../store/blob/kv.ts";
 import { NEVER, openTestStores } from "../support/stores.ts";
+import { content, pieces, readAll, settle, sha256, type Stores, SUBJECTS } from "./file_stores.ts";
 
-type Stores = Awaited<ReturnType<typeof openTestStores>>;
-
-const SUBJECTS: Record<string, (fn: (stores: Stores) => Promise<void>) => Promise<void>> = {
-  memory: async (fn) => {
-    using stores = await openTestStores();
-    await fn(stores);
-  },
-  kv: async (fn) => {
-    using stores = await openTestStores({ blobs: createKvBlobStore });
-    await fn(stores);
-  },
-  file: async (fn) => {
-    const dir = await Deno.makeTempDir();
-    try {
-      using stores = await openTestStores({ blobs: () => createFileBlobStore(dir) });
-      await fn(stores);
-    } finally {
-      await Deno.remove(dir, { recursive: true });
-    }
-  },
-};
-
-function content(length: number): Uint8Array {
-  const out = new Uint8Array(length);
-  for (let i = 0; i < length; i++) out[i] = (i * 7 + (i >> 11)) & 0xff;
-  return out;
-}
-
-const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
 const FILE = { name: "a.txt", contentType: "text/plain", chunkCount: 3 };
 
 async function store(stores: Stores, data: Uint8Array, chunk = 100_000) {
   const writer = await stores.files.writer("t");
   for (let at = 0; at < data.length; at += chunk) await writer.append(data.slice(at, at + chunk));
   return await writer.finish({ ...FILE, sha256: sha256(data) });
-}
-
-async function readAll(stores: Stores, id: string, start: number, end: number): Promise<Uint8Array> {
-  const parts: number[] = [];
-  for await (const part of stores.files.read("t", id, { start, end }, NEVER)) for (const byte of part) parts.push(byte);
-  return Uint8Array.from(parts);
-}
-
-async function pieces(stores: Stores): Promise<number> {
-  let count = 0;
-  for await (const _ of stores.blobs.list()) count++;
-  return count;
 }
 
 for (const [name, run] of Object.entries(SUBJECTS)) {
@@ -117,11 +75,12 @@ for (const [name, run] of Object.entries(SUBJECTS)) {
     const kept = await store(stores, content(100));
     const dead = await stores.files.writer("t");
     await dead.append(content(1000));
-    stores.clock.advance(DAY - 1000);
+    await settle(stores);
+    stores.clock.advance(DAY - 4000);
     const alive = await stores.files.writer("t");
     await alive.append(content(1000));
     assertEquals((await stores.keepHouse()).uploads, 0);
-    stores.clock.advance(2000);
+    stores.clock.advance(4000);
     assertEquals((await stores.keepHouse()).uploads, 1);
     // Too late: its claim is gone, so it cannot become a file without bytes.
     const error = await assertRejects(() => dead.finish(FILE), ConnectError);

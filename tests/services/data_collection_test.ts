@@ -14,8 +14,8 @@ const batch = (...values: number[]): DecodedPoints =>
 
 async function open() {
   const stores = await openTestStores();
-  const { points, logs } = stores;
-  const service = createDataCollectionService({ points, logs, clock, retention: 7 * DAY, logRules: [] });
+  const { points, logs, streams } = stores;
+  const service = createDataCollectionService({ points, logs, streams, clock, retention: 7 * DAY, logRules: [] });
   const count = async () => {
     const range = { from: 0, to: clock.now() + DAY, step: 0, quantiles: [], tags: [], metric: "x" };
     const { series } = await stores.points.query("t", range, NEVER);
@@ -75,6 +75,7 @@ Deno.test("collectDataPoints() ends with the deadline's error although the store
     // Commits wait for the test; all else is as it was.
     wrap: (kv) => ({
       get: (...args) => kv.get(...args),
+      getMany: (...args) => kv.getMany(...args),
       list: (...args) => kv.list(...args),
       atomic() {
         const operation = kv.atomic();
@@ -87,8 +88,8 @@ Deno.test("collectDataPoints() ends with the deadline's error although the store
       },
     }),
   });
-  const { points, logs } = stores;
-  const service = createDataCollectionService({ points, logs, clock, retention: 7 * DAY, logRules: [] });
+  const { points, logs, streams } = stores;
+  const service = createDataCollectionService({ points, logs, streams, clock, retention: 7 * DAY, logRules: [] });
   const abort = new AbortController();
   async function* batches() {
     yield batch(1);

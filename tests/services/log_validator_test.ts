@@ -20,17 +20,17 @@ const fieldsOf = (count: number, value: string) =>
 
 function validate(entries: readonly Entry[], rules: readonly LogRule[] = []) {
   const rejections: string[] = [];
-  const { kept, filtered } = new LogValidator(rules).validate(
+  const { batch, kept, filtered } = new LogValidator(rules).validate(
     decodedLogs(entries),
     timeBounds(NOW, 7 * DAY),
     (place, { field, reason }) => rejections.push(`${place} ${field} ${reason}`),
   );
-  return { kept, filtered, rejections };
+  return { batch, kept, filtered, rejections };
 }
 
 /** What entries of a batch say, in the order of time. */
-function messages(batch: LogBatch | undefined): string[] {
-  return batch ? decodeLogSegment(encodeLogSegment(batch, ORIGIN)).map(({ message }) => message) : [];
+function messages(batch: LogBatch): string[] {
+  return decodeLogSegment(encodeLogSegment(batch, ORIGIN)).map(({ message }) => message);
 }
 
 Deno.test("LogValidator.validate() rejects what is wrong, and says what comes first of several", () => {
@@ -63,10 +63,11 @@ Deno.test("LogValidator.validate() rejects what is wrong, and says what comes fi
     [{ level: "loud", ...many }, `fields must be at most ${MAX_LOG_FIELDS}: there are ${MAX_LOG_FIELDS + 1}`],
   ];
   const entries = wrong.flatMap(([bad], i) => [{ ...good, message: `${i}` }, { ...good, ...bad }]);
-  const { kept, filtered, rejections } = validate(entries);
+  const { batch, kept, filtered, rejections } = validate(entries);
+  assertEquals(kept, Int32Array.from(wrong, (_, i) => 2 * i));
   assertEquals(rejections, wrong.map(([, rejection], i) => `${2 * i + 1} ${rejection}`));
   assertEquals(filtered, 0);
-  assertEquals(messages(kept), wrong.map((_, i) => `${i}`));
+  assertEquals(messages(batch), wrong.map((_, i) => `${i}`));
 });
 
 Deno.test("LogValidator.validate() takes what is at the limits", () => {
@@ -79,16 +80,16 @@ Deno.test("LogValidator.validate() takes what is at the limits", () => {
     { ...good, timestamp: BigInt(NOW - 7 * DAY), level: "" },
     { ...good, timestamp: BigInt(NOW + DAY) },
   ];
-  const { kept, rejections } = validate(entries);
+  const { batch, kept, rejections } = validate(entries);
   assertEquals(rejections, []);
-  assertEquals(kept?.timestamps.length, entries.length);
+  assertEquals([batch.timestamps.length, kept], [entries.length, undefined]);
 });
 
 Deno.test("LogValidator.validate() hands a batch on as it is if all of it is kept", () => {
   const batch = decodedLogs([good, { ...good, level: "W" }]);
-  const { kept } = new LogValidator([]).validate(batch, timeBounds(NOW, DAY), () => assert(false));
-  assertStrictEquals(kept?.texts, batch.texts);
-  assertEquals(kept?.shapes, [3, 3].map((level) => ({ application: "web", level, keys: [] })));
+  const left = new LogValidator([]).validate(batch, timeBounds(NOW, DAY), () => assert(false)).batch;
+  assertStrictEquals(left.texts, batch.texts);
+  assertEquals(left.shapes, [3, 3].map((level) => ({ application: "web", level, keys: [] })));
 });
 
 Deno.test("LogValidator.validate() leaves out and counts what the rules drop", () => {
@@ -104,8 +105,10 @@ Deno.test("LogValidator.validate() leaves out and counts what the rules drop", (
     { ...good, message: "4 é", fields: { a: "b" } },
     { ...good, message: "GET /healthz?é" },
   ];
-  const { kept, filtered, rejections } = validate(entries, rules);
+  const { batch, kept, filtered, rejections } = validate(entries, rules);
   assertEquals([filtered, rejections.length], [3, 1]);
-  assertEquals(messages(kept), ["2", "3", "4 é"]);
-  assertEquals(validate([entries[0]], rules), { kept: undefined, filtered: 1, rejections: [] });
+  assertEquals(messages(batch), ["2", "3", "4 é"]);
+  assertEquals(kept, Int32Array.of(2, 3, 5));
+  const none = validate([entries[0]], rules);
+  assertEquals([none.batch.timestamps.length, none.kept, none.filtered], [0, new Int32Array(0), 1]);
 });

@@ -90,11 +90,12 @@ Deno.test("PointColumns.without() leaves out whole points that have a refused se
   assertEquals(faults.length, 1);
   const fresh = columns.batch.series.find(({ metric }) => metric === "fresh")!;
   const refused: [number, Series][] = [];
-  const kept = columns.without(new Set([fresh]), (i, series) => refused.push([i, series]));
+  const { batch: kept, kept: places } = columns.without(new Set([fresh]), (i, series) => refused.push([i, series]));
   assertEquals(refused, [[2, fresh], [4, fresh]]);
+  assertEquals([columns.kept, places], [Int32Array.of(0, 2, 3, 4), Int32Array.of(0, 3)]);
   assertEquals(samples(kept).map((of) => of.map(([, , value]) => value)), [[1], [5]]);
-  assertStrictEquals(columns.without(new Set(), () => {}), columns.batch);
-  const all = columns.without(new Set(columns.batch.series), () => {});
+  assertStrictEquals(columns.without(new Set(), () => {}).batch, columns.batch);
+  const { batch: all } = columns.without(new Set(columns.batch.series), () => {});
   assertEquals([all.ends.length, all.values.length], [0, 0]);
 });
 

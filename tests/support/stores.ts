@@ -3,15 +3,19 @@
  *
  * @module
  */
+import { ulid } from "ulid";
 import { DAY, HOUR } from "../../limits.ts";
 import { createMemoryBlobStore } from "../../store/blob/memory.ts";
 import { type FreeSpace, unlimitedSpace } from "../../store/free_space.ts";
 import { Committer } from "../../store/kv/committer.ts";
 import { createFileStore } from "../../store/kv/files.ts";
-import { keepHouse } from "../../store/kv/housekeeping.ts";
+import { Housekeeping } from "../../store/kv/housekeeping/mod.ts";
 import { type Kv, KvClient } from "../../store/kv/kv.ts";
 import { createLogStore } from "../../store/kv/logs.ts";
 import { createPointStore } from "../../store/kv/points.ts";
+import { createStreamStore } from "../../store/kv/streams.ts";
+import { createInlineRehash } from "../../store/rehash/inline.ts";
+import type { Rehash } from "../../store/rehash/rehash.ts";
 import type { BlobStore } from "../../store/types.ts";
 import { FakeClock } from "./fake_clock.ts";
 
@@ -19,21 +23,33 @@ export interface TestStoresOptions {
   blobs?: (kv: KvClient) => BlobStore;
   space?: FreeSpace;
   maxSeries?: number;
+  rehash?: (blobs: BlobStore) => Rehash;
+  maxStreams?: number;
+  clock?: FakeClock;
+  /** Another instance's KV, which is then shared. */
+  db?: Deno.Kv;
   /** Stands between the stores and KV. */
   wrap?: (kv: Deno.Kv) => Kv;
 }
 
 export async function openTestStores(options: TestStoresOptions = {}) {
-  const db = await Deno.openKv(":memory:");
-  const clock = new FakeClock();
+  const db = options.db ?? await Deno.openKv(":memory:");
+  const clock = options.clock ?? new FakeClock();
   // Timers of KV's deadlines run on real time: the fake one stands still while KV works.
   const damaged: string[] = [];
   const kv = new KvClient(options.wrap?.(db) ?? db, clock, (key) => damaged.push(key));
   const committer = new Committer(kv);
   const space = options.space ?? unlimitedSpace;
   const blobs = options.blobs?.(kv) ?? createMemoryBlobStore(clock);
-  const settings = { retention: 7 * DAY, maxSeries: options.maxSeries ?? 1000, uploadExpiry: 24 * HOUR };
-  const common = { kv, committer, blobs, space, clock, ...settings };
+  const settings = {
+    retention: 7 * DAY,
+    maxSeries: options.maxSeries ?? 1000,
+    uploadExpiry: 24 * HOUR,
+    streamLifetime: 7 * DAY,
+    maxStreams: options.maxStreams ?? 1000,
+  };
+  const housekeeping = new Housekeeping({ kv, committer, blobs, clock, holder: "test", ...settings });
+  const common = { kv, committer, blobs, space, clock, newId: () => ulid(clock.now()), ...settings };
   return {
     db,
     kv,
@@ -43,17 +59,25 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     /** Keys of values that could not be read. */
     damaged,
     ...settings,
-    files: createFileStore(common),
+    files: createFileStore({ ...common, rehash: options.rehash?.(blobs) ?? createInlineRehash(blobs) }),
+    streams: createStreamStore(common),
     points: createPointStore(common),
     logs: createLogStore(common),
-    keepHouse: () => keepHouse(common, new AbortController().signal),
+    /** One round, which leaves no lease behind. */
+    async keepHouse() {
+      const removed = await housekeeping.round(NEVER);
+      await housekeeping.stop();
+      return removed;
+    },
     /** All keys, as text. */
     async keys(): Promise<string[]> {
       const keys: string[] = [];
       for await (const { key } of db.list({ prefix: [] })) keys.push(key.map(String).join("/"));
       return keys;
     },
-    [Symbol.dispose]: () => db.close(),
+    [Symbol.dispose]: () => {
+      if (!options.db) db.close();
+    },
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import { makeSeries } from "../../store/format/series.ts";
 import type { LogRecord, PointBatch } from "../../store/types.ts";
-import { DAY, RETENTION_DAYS, UPLOAD_EXPIRY_MS } from "../../limits.ts";
+import { DAY, RETENTION_DAYS, STREAM_RECORD_DAYS, UPLOAD_EXPIRY_MS } from "../../limits.ts";
 import type { StoresConfig } from "../../store/open.ts";
 
 /** The moment at which the stores were made, and at which they are read. */
@@ -43,5 +43,7 @@ export function storesConfig(directory: string): StoresConfig {
     retention: RETENTION_DAYS * DAY,
     maxSeries: 1000,
     uploadExpiry: UPLOAD_EXPIRY_MS,
+    streamLifetime: STREAM_RECORD_DAYS * DAY,
+    maxStreams: 1000,
   };
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { encodeValue, FORMAT } from "../../store/format/value.ts";
 import { schemaKey } from "../../store/kv/keys.ts";
 import { SCHEMA_VERSION } from "../../store/kv/schema.ts";
+import { systemPlatform } from "../../store/platform.ts";
 import { openStores } from "../../store/open.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { NEVER } from "../support/stores.ts";
@@ -17,7 +18,7 @@ for await (const { name, isDirectory } of Deno.readDir(HERE)) {
     const directory = await Deno.makeTempDir();
     try {
       await copy(HERE + name, directory);
-      const stores = await openStores(storesConfig(directory), new FakeClock(NOW));
+      const stores = await openStores(storesConfig(directory), systemPlatform(new FakeClock(NOW)));
 
       const [file] = await stores.files.list("default", 10, undefined);
       assertEquals([file.name, file.contentType, file.chunkCount], ["bytes.csv", "text/csv", 2]);
@@ -41,7 +42,7 @@ for await (const { name, isDirectory } of Deno.readDir(HERE)) {
       const search = { ...ALL_TIME, minLevel: 0, words: [], fields: [], newestFirst: true, limit: 1000 };
       const { hits } = await stores.logs.search("default", search, NEVER);
       assertEquals(hits.map(({ id: _, ...record }) => record), logs);
-      stores.close();
+      await stores.close();
     } finally {
       await Deno.remove(directory, { recursive: true });
     }
@@ -57,7 +58,7 @@ Deno.test("openStores() refuses a store that a newer Sluice has written", async 
     new DataView(payload.buffer).setUint32(0, SCHEMA_VERSION + 1);
     await kv.set(schemaKey, encodeValue(FORMAT.schema, 0, payload));
     kv.close();
-    const error = await assertRejects(() => openStores(config, new FakeClock(NOW)), Error);
+    const error = await assertRejects(() => openStores(config, systemPlatform(new FakeClock(NOW))), Error);
     assert(error.message.includes(`version is ${SCHEMA_VERSION + 1}`), error.message);
   } finally {
     await Deno.remove(directory, { recursive: true });

@@ -13,6 +13,7 @@ async function open(interfere: (commit: Commit, n: number) => ReturnType<Commit>
   let commits = 0;
   const kv: Kv = {
     get: db.get.bind(db),
+    getMany: db.getMany.bind(db),
     list: db.list.bind(db),
     atomic: () => {
       const operation = db.atomic();

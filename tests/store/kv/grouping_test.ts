@@ -27,7 +27,15 @@ function open() {
   });
   const settled: unknown[] = [];
   const add = (c: Partial<Contribution> = {}) =>
-    grouping.add({ items: 1, bytes: 100, hours: 1, newSeries: 0, settle: (e) => settled.push(e ?? "ok"), ...c });
+    grouping.add({
+      items: 1,
+      bytes: 100,
+      hours: 1,
+      newSeries: 0,
+      part: undefined,
+      settle: (e) => settled.push(e ?? "ok"),
+      ...c,
+    });
   /** Lets promises that are resolved run. */
   const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
   return { clock, grouping, groups, commits, settled, add, turn };
@@ -136,7 +144,14 @@ Deno.test("Grouping parts a group that KV does not take, so that one contributio
   });
   const settled = new Map<number, unknown>();
   for (const bytes of [11, 12, 13, 14]) {
-    grouping.add({ items: 1, bytes, hours: 1, newSeries: 0, settle: (error) => settled.set(bytes, error) });
+    grouping.add({
+      items: 1,
+      bytes,
+      hours: 1,
+      newSeries: 0,
+      part: undefined,
+      settle: (error) => settled.set(bytes, error),
+    });
   }
   grouping.urge();
   while (settled.size < 4) await new Promise((resolve) => setTimeout(resolve));

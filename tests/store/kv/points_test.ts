@@ -163,6 +163,7 @@ Deno.test("PointWriter.flush() rejects if the commit failed, and the store goes 
   using stores = await openTestStores({
     wrap: (db) => ({
       get: db.get.bind(db),
+      getMany: db.getMany.bind(db),
       list: db.list.bind(db),
       atomic: () => {
         const operation = db.atomic();

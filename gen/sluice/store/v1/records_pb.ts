@@ -4,15 +4,15 @@
 
 // Records as Sluice keeps them in KV. Never on the wire.
 
-import type { GenFile, GenMessage } from "npm:@bufbuild/protobuf@2/codegenv2";
-import { fileDesc, messageDesc } from "npm:@bufbuild/protobuf@2/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "npm:@bufbuild/protobuf@2/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "npm:@bufbuild/protobuf@2/codegenv2";
 import type { Message } from "npm:@bufbuild/protobuf@2";
 
 /**
  * Describes the file sluice/store/v1/records.proto.
  */
 export const file_sluice_store_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2Uvc3RvcmUvdjEvcmVjb3Jkcy5wcm90bxIPc2x1aWNlLnN0b3JlLnYxIiYKBVBpZWNlEg0KBWVwb2NoGAEgASgNEg4KBmxlbmd0aBgCIAEoBCKLAQoKQmxvYlJlY29yZBIOCgZ0ZW5hbnQYASABKAkSEAoIZmluaXNoZWQYAiABKAgSDQoFZXBvY2gYAyABKA0SEQoJY29tbWl0dGVkGAQgASgEEiYKBnBpZWNlcxgFIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIRCgljb21taXRfaWQYBiABKAkipAEKCkZpbGVSZWNvcmQSEQoJZmlsZV9uYW1lGAEgASgJEgwKBHNpemUYAiABKAQSDgoGc2hhMjU2GAMgASgMEhMKC2NodW5rX2NvdW50GAQgASgEEhQKDGNvbnRlbnRfdHlwZRgFIAEoCRISCgpjcmVhdGVkX2F0GAYgASgEEiYKBnBpZWNlcxgHIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZSKCAQoMU2VyaWVzUmVjb3JkEg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSLwoEdGFncxgDIAMoCzIhLnNsdWljZS5zdG9yZS52MS5TZXJpZXNSZWNvcmQuVGFnGiEKA1RhZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAliBnByb3RvMw");
+  fileDesc("Ch1zbHVpY2Uvc3RvcmUvdjEvcmVjb3Jkcy5wcm90bxIPc2x1aWNlLnN0b3JlLnYxIiYKBVBpZWNlEg0KBWVwb2NoGAEgASgNEg4KBmxlbmd0aBgCIAEoBCKwAQoKQmxvYlJlY29yZBIOCgZ0ZW5hbnQYASABKAkSEAoIZmluaXNoZWQYAiABKAgSDQoFZXBvY2gYAyABKA0SEQoJY29tbWl0dGVkGAQgASgEEiYKBnBpZWNlcxgFIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIRCgljb21taXRfaWQYBiABKAkSEQoJc3RyZWFtX2lkGAcgASgJEhAKCHRhaWxfc3VtGAggASgNIsgCCgxTdHJlYW1SZWNvcmQSDQoFZXBvY2gYASABKA0SEQoJY29tbWl0dGVkGAIgASgEEhAKCGFjY2VwdGVkGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEhAKCGZpbHRlcmVkGAUgASgEEhIKCmR1cGxpY2F0ZXMYBiABKAQSDQoFYnl0ZXMYByABKAQSEAoDZW5kGAggASgESACIAQESKwoFc3RhdGUYCSABKA4yHC5zbHVpY2Uuc3RvcmUudjEuU3RyZWFtU3RhdGUSEQoJY29tbWl0X2lkGAogASgJEhIKCmZpcnN0X2hhc2gYCyABKAwSEgoKY3JlYXRlZF9hdBgMIAEoBBISCgp1cGRhdGVkX2F0GA0gASgEEicKBnVwbG9hZBgOIAEoCzIXLnNsdWljZS5zdG9yZS52MS5VcGxvYWRCBgoEX2VuZCKOAQoGVXBsb2FkEg8KB2Jsb2JfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAQSFAoMY29udGVudF90eXBlGAQgASgJEhMKC2NodW5rX2NvdW50GAUgASgEEg4KBnNoYTI1NhgGIAEoCRIRCglzdG9yZWRfYXQYByABKAQirwEKEFN0cmVhbVJlamVjdGlvbnMSPwoKcmVqZWN0aW9ucxgBIAMoCzIrLnNsdWljZS5zdG9yZS52MS5TdHJlYW1SZWplY3Rpb25zLlJlamVjdGlvbhpaCglSZWplY3Rpb24SDQoFaW5kZXgYASABKAQSDAoEY29kZRgCIAEoCRINCgVmaWVsZBgDIAEoCRIOCgZyZWFzb24YBCABKAkSEQoJcmV0cnlhYmxlGAUgASgIIqQBCgpGaWxlUmVjb3JkEhEKCWZpbGVfbmFtZRgBIAEoCRIMCgRzaXplGAIgASgEEg4KBnNoYTI1NhgDIAEoDBITCgtjaHVua19jb3VudBgEIAEoBBIUCgxjb250ZW50X3R5cGUYBSABKAkSEgoKY3JlYXRlZF9hdBgGIAEoBBImCgZwaWVjZXMYByADKAsyFi5zbHVpY2Uuc3RvcmUudjEuUGllY2UiggEKDFNlcmllc1JlY29yZBIOCgZzb3VyY2UYASABKAkSDgoGbWV0cmljGAIgASgJEi8KBHRhZ3MYAyADKAsyIS5zbHVpY2Uuc3RvcmUudjEuU2VyaWVzUmVjb3JkLlRhZxohCgNUYWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJKncKC1N0cmVhbVN0YXRlEhwKGFNUUkVBTV9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9TVEFURV9PUEVOEAESGQoVU1RSRUFNX1NUQVRFX0ZJTklTSEVEEAISGAoUU1RSRUFNX1NUQVRFX0VYUElSRUQQA2IGcHJvdG8z");
 
 /**
  * A run of a blob's bytes that one epoch wrote.
@@ -57,6 +57,8 @@ export type BlobRecord = Message<"sluice.store.v1.BlobRecord"> & {
   finished: boolean;
 
   /**
+   * Number of the writer; only its own pieces may grow.
+   *
    * @generated from field: uint32 epoch = 3;
    */
   epoch: number;
@@ -79,6 +81,20 @@ export type BlobRecord = Message<"sluice.store.v1.BlobRecord"> & {
    * @generated from field: string commit_id = 6;
    */
   commitId: string;
+
+  /**
+   * Id of the stream that the file comes by; empty if by a single call.
+   *
+   * @generated from field: string stream_id = 7;
+   */
+  streamId: string;
+
+  /**
+   * CRC-32 of the committed bytes of the last block, if that is not full.
+   *
+   * @generated from field: uint32 tail_sum = 8;
+   */
+  tailSum: number;
 };
 
 /**
@@ -87,6 +103,216 @@ export type BlobRecord = Message<"sluice.store.v1.BlobRecord"> & {
  */
 export const BlobRecordSchema: GenMessage<BlobRecord> = /*@__PURE__*/
   messageDesc(file_sluice_store_v1_records, 1);
+
+/**
+ * A stream: how far it is durable, and what became of its items.
+ *
+ * @generated from message sluice.store.v1.StreamRecord
+ */
+export type StreamRecord = Message<"sluice.store.v1.StreamRecord"> & {
+  /**
+   * Number of the latest writer; each call raises it.
+   *
+   * @generated from field: uint32 epoch = 1;
+   */
+  epoch: number;
+
+  /**
+   * Items from the beginning that are durable or refused; of a file its bytes.
+   *
+   * @generated from field: uint64 committed = 2;
+   */
+  committed: bigint;
+
+  /**
+   * @generated from field: uint64 accepted = 3;
+   */
+  accepted: bigint;
+
+  /**
+   * @generated from field: uint64 rejected = 4;
+   */
+  rejected: bigint;
+
+  /**
+   * @generated from field: uint64 filtered = 5;
+   */
+  filtered: bigint;
+
+  /**
+   * @generated from field: uint64 duplicates = 6;
+   */
+  duplicates: bigint;
+
+  /**
+   * Raw bytes of the items, about.
+   *
+   * @generated from field: uint64 bytes = 7;
+   */
+  bytes: bigint;
+
+  /**
+   * Items of the whole stream, once that is known.
+   *
+   * @generated from field: optional uint64 end = 8;
+   */
+  end?: bigint | undefined;
+
+  /**
+   * @generated from field: sluice.store.v1.StreamState state = 9;
+   */
+  state: StreamState;
+
+  /**
+   * Made anew for each commit: tells a writer whether a commit was its own.
+   *
+   * @generated from field: string commit_id = 10;
+   */
+  commitId: string;
+
+  /**
+   * Beginning of the SHA-256 of item 0: an id that is used again shows.
+   *
+   * @generated from field: bytes first_hash = 11;
+   */
+  firstHash: Uint8Array;
+
+  /**
+   * Milliseconds since the epoch.
+   *
+   * @generated from field: uint64 created_at = 12;
+   */
+  createdAt: bigint;
+
+  /**
+   * @generated from field: uint64 updated_at = 13;
+   */
+  updatedAt: bigint;
+
+  /**
+   * Of a file.
+   *
+   * @generated from field: sluice.store.v1.Upload upload = 14;
+   */
+  upload?: Upload | undefined;
+};
+
+/**
+ * Describes the message sluice.store.v1.StreamRecord.
+ * Use `create(StreamRecordSchema)` to create a new message.
+ */
+export const StreamRecordSchema: GenMessage<StreamRecord> = /*@__PURE__*/
+  messageDesc(file_sluice_store_v1_records, 2);
+
+/**
+ * What is known of a file before it is finished.
+ *
+ * @generated from message sluice.store.v1.Upload
+ */
+export type Upload = Message<"sluice.store.v1.Upload"> & {
+  /**
+   * @generated from field: string blob_id = 1;
+   */
+  blobId: string;
+
+  /**
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+
+  /**
+   * 0 if unknown.
+   *
+   * @generated from field: uint64 total_size = 3;
+   */
+  totalSize: bigint;
+
+  /**
+   * @generated from field: string content_type = 4;
+   */
+  contentType: string;
+
+  /**
+   * @generated from field: uint64 chunk_count = 5;
+   */
+  chunkCount: bigint;
+
+  /**
+   * When it is finished: lower-case hex SHA-256 of the whole file, and the
+   * time of that.
+   *
+   * @generated from field: string sha256 = 6;
+   */
+  sha256: string;
+
+  /**
+   * @generated from field: uint64 stored_at = 7;
+   */
+  storedAt: bigint;
+};
+
+/**
+ * Describes the message sluice.store.v1.Upload.
+ * Use `create(UploadSchema)` to create a new message.
+ */
+export const UploadSchema: GenMessage<Upload> = /*@__PURE__*/
+  messageDesc(file_sluice_store_v1_records, 3);
+
+/**
+ * The first rejections of a stream.
+ *
+ * @generated from message sluice.store.v1.StreamRejections
+ */
+export type StreamRejections = Message<"sluice.store.v1.StreamRejections"> & {
+  /**
+   * @generated from field: repeated sluice.store.v1.StreamRejections.Rejection rejections = 1;
+   */
+  rejections: StreamRejections_Rejection[];
+};
+
+/**
+ * Describes the message sluice.store.v1.StreamRejections.
+ * Use `create(StreamRejectionsSchema)` to create a new message.
+ */
+export const StreamRejectionsSchema: GenMessage<StreamRejections> = /*@__PURE__*/
+  messageDesc(file_sluice_store_v1_records, 4);
+
+/**
+ * @generated from message sluice.store.v1.StreamRejections.Rejection
+ */
+export type StreamRejections_Rejection = Message<"sluice.store.v1.StreamRejections.Rejection"> & {
+  /**
+   * @generated from field: uint64 index = 1;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string field = 3;
+   */
+  field: string;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: bool retryable = 5;
+   */
+  retryable: boolean;
+};
+
+/**
+ * Describes the message sluice.store.v1.StreamRejections.Rejection.
+ * Use `create(StreamRejections_RejectionSchema)` to create a new message.
+ */
+export const StreamRejections_RejectionSchema: GenMessage<StreamRejections_Rejection> = /*@__PURE__*/
+  messageDesc(file_sluice_store_v1_records, 4, 0);
 
 /**
  * A finished file.
@@ -137,7 +363,7 @@ export type FileRecord = Message<"sluice.store.v1.FileRecord"> & {
  * Use `create(FileRecordSchema)` to create a new message.
  */
 export const FileRecordSchema: GenMessage<FileRecord> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 2);
+  messageDesc(file_sluice_store_v1_records, 5);
 
 /**
  * What a series is; the key holds its id.
@@ -168,7 +394,7 @@ export type SeriesRecord = Message<"sluice.store.v1.SeriesRecord"> & {
  * Use `create(SeriesRecordSchema)` to create a new message.
  */
 export const SeriesRecordSchema: GenMessage<SeriesRecord> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 3);
+  messageDesc(file_sluice_store_v1_records, 6);
 
 /**
  * @generated from message sluice.store.v1.SeriesRecord.Tag
@@ -190,5 +416,38 @@ export type SeriesRecord_Tag = Message<"sluice.store.v1.SeriesRecord.Tag"> & {
  * Use `create(SeriesRecord_TagSchema)` to create a new message.
  */
 export const SeriesRecord_TagSchema: GenMessage<SeriesRecord_Tag> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 3, 0);
+  messageDesc(file_sluice_store_v1_records, 6, 0);
+
+/**
+ * @generated from enum sluice.store.v1.StreamState
+ */
+export enum StreamState {
+  /**
+   * @generated from enum value: STREAM_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: STREAM_STATE_OPEN = 1;
+   */
+  OPEN = 1,
+
+  /**
+   * @generated from enum value: STREAM_STATE_FINISHED = 2;
+   */
+  FINISHED = 2,
+
+  /**
+   * An unfinished file was removed; the id must not be used again.
+   *
+   * @generated from enum value: STREAM_STATE_EXPIRED = 3;
+   */
+  EXPIRED = 3,
+}
+
+/**
+ * Describes the enum sluice.store.v1.StreamState.
+ */
+export const StreamStateSchema: GenEnum<StreamState> = /*@__PURE__*/
+  enumDesc(file_sluice_store_v1_records, 0);
 
