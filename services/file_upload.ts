@@ -23,6 +23,7 @@ import type { StreamInfo, StreamStore } from "../store/stream_types.ts";
 import type { ByteRange, FileInfo, FileStore } from "../store/types.ts";
 import { type Call, orAborted } from "./call.ts";
 import { FileIntake } from "./file_intake.ts";
+import { openStream } from "./open_stream.ts";
 import { pageSize } from "./paging.ts";
 import { uploadReceipt } from "./receipts.ts";
 import { withCommitted } from "./stream_errors.ts";
@@ -60,7 +61,7 @@ export function createFileUploadService(options: FileUploadOptions) {
       call: Call,
     ): Promise<MessageInitShape<typeof UploadResultSchema>> {
       const { tenant, signal } = call;
-      const stream = call.stream && await orAborted(call, streams.open(tenant, "file", call.stream));
+      const stream = call.stream && await openStream(streams, call, "file", call.stream);
       const intake = new FileIntake({ ...options, tenant, stream, signal });
       try {
         for await (const chunks of batches) {

@@ -5,7 +5,8 @@
  */
 import { alreadyExists, failedPrecondition, invalidArgument } from "../errors.ts";
 import type { Stream, StreamCall, StreamKind, StreamStore } from "../store/stream_types.ts";
-import { type Call, orAborted } from "./call.ts";
+import type { Call } from "./call.ts";
+import { openStream } from "./open_stream.ts";
 
 /** What has to be known of batches. */
 export interface BatchKind<B> {
@@ -38,7 +39,7 @@ export class StreamIntake<B> {
     streamKind: StreamKind,
     kind: BatchKind<B>,
   ): Promise<StreamIntake<B>> {
-    return new StreamIntake(await orAborted(call, streams.open(call.tenant, streamKind, named)), named, kind);
+    return new StreamIntake(await openStream(streams, call, streamKind, named), named, kind);
   }
 
   /**

@@ -70,6 +70,8 @@ for (const protocol of PROTOCOLS) {
     }
     assertEquals(Code[(await fails(headers(id), [point(source, 77)])).code], "AlreadyExists");
     assertEquals(badFields(await fails(headers(id, -1))), ["sluice-start"]);
+    const gap = await fails(headers(id, 4));
+    assertEquals(gap.findDetails(StreamStatusSchema).map(({ committed }) => committed), [3n]);
     const { stream } = await streams(url).getStream({ kind: StreamKind.POINTS, streamId: id });
     assertEquals([stream?.committed, stream?.epoch], [3n, 1n]);
     assertEquals(await count(url, source), 3);
