@@ -80,16 +80,17 @@ export class Committer {
   }
 
   /**
-   * The longest run of waiting operations that fits one atomic; at least one. Of two that check the same key, both would
-   * hold there, and the later would undo what the earlier did.
+   * The longest run of waiting operations that fits one atomic; at least one. What an operation checks must not be written by
+   * one before it: in one atomic both would hold, and the later would undo what the earlier did.
    */
   #take(): Waiting[] {
     let checks = 0, mutations = 0, bytes = 0, keys = 0, count = 0;
-    const checked = new Set<string>();
+    const written = new Set<string>();
     for (const { operation, bytes: b, keyBytes: k } of this.#queue) {
-      const own = operation.checks.map(({ key }) => keyText(key));
-      if (own.some((key) => checked.has(key))) break;
-      for (const key of own) checked.add(key);
+      if (operation.checks.some(({ key }) => written.has(keyText(key)))) break;
+      if (this.#queue.length > 1) {
+        for (const { type, key } of operation.mutations) if (type !== "sum") written.add(keyText(key));
+      }
       checks += operation.checks.length;
       mutations += operation.mutations.length;
       bytes += b;

@@ -68,6 +68,26 @@ Deno.test("Committer.commit() joins what waits into few atomics, within KV's lim
   assertEquals(t.commits, 7);
 });
 
+Deno.test("Committer.commit(): of two operations that check and write the same key, one loses", async () => {
+  using t = await open();
+  const results = await Promise.allSettled(["1", "2"].map((value) => t.committer.commit(set("a", value))));
+  assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected"]);
+  assertEquals(await read(t.db, "a"), "1");
+});
+
+Deno.test("Committer.commit() joins operations that check a key which none of them writes", async () => {
+  using t = await open();
+  const aboveFloor = (name: string): Operation => {
+    const own = set(name, "v");
+    return { ...own, checks: [...own.checks, { key: ["floor"], versionstamp: null }] };
+  };
+  await Promise.all(["a", "b", "c"].map((name) => t.committer.commit(aboveFloor(name))));
+  assertEquals(t.commits, 1);
+  const operations = [aboveFloor("d"), set("floor", "v"), aboveFloor("e")];
+  const results = await Promise.allSettled(operations.map((operation) => t.committer.commit(operation)));
+  assertEquals(results.map(({ status }) => status), ["fulfilled", "fulfilled", "rejected"]);
+});
+
 Deno.test("Committer.commit() fails the operation that lost its check, and no other of its group", async () => {
   using t = await open();
   await t.db.set(["taken"], new Uint8Array(1));
