@@ -9,7 +9,6 @@ import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { ulid } from "ulid";
-import { callClientStreaming, type Endpoint, type StreamCallOptions } from "../../client/stream_call.ts";
 import {
   type StreamInfo,
   StreamKind,
@@ -19,6 +18,7 @@ import {
 } from "../../gen/sluice/v1/stream_pb.ts";
 import { MIB } from "../../limits.ts";
 import type { Random } from "../store/format/random.ts";
+import { callClientStreaming, type Endpoint, type StreamCallOptions } from "./stream_call.ts";
 import { retryInfo } from "./wire.ts";
 
 /** What the server did that it must never do; the message ends with what happened to the stream before. */

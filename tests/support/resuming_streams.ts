@@ -5,7 +5,7 @@
  */
 import { type LogInit, type PointInit, writeLog, writePoint } from "../../client/items.ts";
 import { type OutgoingChunk, writeChunk } from "../../client/chunks.ts";
-import type { Endpoint } from "../../client/stream_call.ts";
+import type { Endpoint } from "./stream_call.ts";
 import {
   type CollectionResult,
   DataCollectionService,

@@ -44,6 +44,8 @@ export interface Answer<O extends DescMessage> {
 export interface SendOptions {
   readonly protocol?: Protocol;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  readonly fetch?: typeof globalThis.fetch;
 }
 
 /** Sends a body as it is, and parses the answer. */
@@ -51,12 +53,13 @@ export async function sendBody<I extends DescMessage, O extends DescMessage>(
   url: string,
   method: Method<I, O>,
   body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>,
-  { protocol = "connect+proto", headers = {} }: SendOptions = {},
+  { protocol = "connect+proto", headers = {}, signal, fetch = globalThis.fetch }: SendOptions = {},
 ): Promise<Answer<O>> {
   const response = await fetch(`${url}/${method.parent.typeName}/${method.name}`, {
     method: "POST",
     headers: { "content-type": `application/${protocol}`, ...headers },
     body,
+    signal,
   });
   return parse(
     response.status,
