@@ -89,6 +89,8 @@ export const WATCH_STREAMS_MS = 1 * SECOND;
 export const MIN_WATCH_STREAMS_MS = 100;
 /** A watch shows what has moved in so many ms: an unfinished stream may lie there for days. */
 export const WATCHED_MS = 1 * MINUTE;
+/** How long whoever goes on with a stream, or asks for it, waits for a call on it that is ending, ms. */
+export const ENDING_MS = 2 * SECOND;
 /** Bytes of the rejections that are kept with a stream: a few KV values must not fill a commit. */
 export const MAX_REJECTIONS_BYTES = 16 * KIB;
 

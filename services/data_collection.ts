@@ -103,6 +103,7 @@ export function createDataCollectionService(options: DataCollectionOptions) {
     } catch (error) {
       // What has been written by then is kept, and stored without delay.
       const flushed = writer.flush().catch(() => {});
+      intake?.stream.endWith(flushed);
       // Whoever goes on with the stream is to hear how far it is, but not to wait long for a store that does not answer.
       if (intake || !call.signal.aborted) await orElapsed(clock, BREAK_FLUSH_MS, flushed);
       throw intake ? withCommitted(error, intake.stream.info.committed) : error;

@@ -74,7 +74,9 @@ export function createFileUploadService(options: FileUploadOptions) {
         return partialReceipt(stream?.info);
       } catch (error) {
         // What cannot be removed now, the sweep removes; the caller is to hear why the upload failed.
-        await intake.breakOff().catch(() => {});
+        const brokenOff = intake.breakOff().catch(() => {});
+        stream?.endWith(brokenOff);
+        await brokenOff;
         if (!stream || (stream.isNew && stream.info.committed === 0)) throw error;
         throw withCommitted(error, stream.info.committed);
       }

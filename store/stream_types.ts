@@ -81,6 +81,8 @@ export interface Stream {
   take(firstHash?: Uint8Array): Promise<void>;
   /** Counts items that came again; the next commit keeps the count. */
   addDuplicates(count: number): void;
+  /** The call has broken off, and `work` makes durable what it has brought: others that ask for the stream here wait for it. */
+  endWith(work: Promise<unknown>): void;
 }
 
 export interface StreamStore {

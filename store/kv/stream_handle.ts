@@ -22,6 +22,7 @@ import type { Stream, StreamInfo } from "../stream_types.ts";
 import type { Mutation } from "../types.ts";
 import { type Committer, ConflictError } from "./committer.ts";
 import { rejectionsKey, streamKey } from "./keys.ts";
+import type { Endings } from "./endings.ts";
 import type { Check, KvClient, MaybeEntry } from "./kv.ts";
 import { decodeRecord } from "./records.ts";
 import {
@@ -47,6 +48,11 @@ export interface StreamHandleOptions {
   newId(): string;
   /** How long a record lives after its last commit, ms. */
   readonly streamLifetime: number;
+}
+
+/** What the handles of one store have in common. */
+export interface StreamHandleContext extends StreamHandleOptions {
+  readonly endings: Endings;
 }
 
 /** A stream as it was read. */
@@ -87,7 +93,7 @@ export class StreamHandle implements Stream {
   readonly #floor: Check | undefined;
 
   constructor(
-    private readonly o: StreamHandleOptions,
+    private readonly o: StreamHandleContext,
     readonly name: StreamName,
     found: Found | Unknown,
     /** Items of the whole stream, if known. */
@@ -126,6 +132,10 @@ export class StreamHandle implements Stream {
 
   addDuplicates(count: number): void {
     if (this.#record.state !== StreamState.FINISHED) this.#duplicates += count;
+  }
+
+  endWith(work: Promise<unknown>): void {
+    this.o.endings.add(this.key, work);
   }
 
   async take(firstHash?: Uint8Array): Promise<void> {

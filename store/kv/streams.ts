@@ -13,6 +13,7 @@ import { StreamRecordSchema, StreamRejectionsSchema } from "../../gen/sluice/sto
 import { KV_MAX_READS, MAX_STREAM_AHEAD_MS } from "../../limits.ts";
 import { FORMAT } from "../format/value.ts";
 import type { Stream, StreamCall, StreamInfo, StreamKind, StreamStore } from "../stream_types.ts";
+import { Endings } from "./endings.ts";
 import { openStreamsPrefix, rejectionsKey, streamCountKey, streamFloorKey, streamKey, streamsPrefix } from "./keys.ts";
 import { decodeRecord } from "./records.ts";
 import { readFloor } from "./stream_floor.ts";
@@ -28,9 +29,12 @@ const NO_REJECTIONS = create(StreamRejectionsSchema, {});
 
 export function createStreamStore(options: StreamStoreOptions): StreamStore {
   const { kv, streamLifetime, maxStreams } = options;
+  const endings = new Endings(kv.clock);
+  const context = { ...options, endings };
 
   async function open(tenant: string, kind: StreamKind, call: StreamCall): Promise<Stream> {
     const { id, beganAt, start, end } = call;
+    await endings.wait(streamKey(tenant, kind, id));
     // One snapshot: a record that is not there because it has just been deleted has raised the floor.
     const [found, rejections, floor, count] = await kv.getMany([
       streamKey(tenant, kind, id),
@@ -45,7 +49,7 @@ export function createStreamStore(options: StreamStoreOptions): StreamStore {
       if (readCount(count) >= maxStreams) {
         throw overLimit(`Cannot begin a stream: there are ${maxStreams} already, and the oldest go with time`);
       }
-      return new StreamHandle(options, name, { floor, rejections: NO_REJECTIONS }, end);
+      return new StreamHandle(context, name, { floor, rejections: NO_REJECTIONS }, end);
     }
     const record = decodeRecord(StreamRecordSchema, FORMAT.stream, now, found.value);
     if (!record) throw tooOld(id);
@@ -66,7 +70,7 @@ export function createStreamStore(options: StreamStoreOptions): StreamStore {
       throw invalidArgument("sluice-end", `must be at least ${info.committed}, which are committed: it is ${end}`);
     }
     return new StreamHandle(
-      options,
+      context,
       name,
       {
         record,
@@ -78,6 +82,7 @@ export function createStreamStore(options: StreamStoreOptions): StreamStore {
   }
 
   async function get(tenant: string, kind: StreamKind, id: string): Promise<StreamInfo | undefined> {
+    await endings.wait(streamKey(tenant, kind, id));
     const [found, rejections] = await kv.getMany([streamKey(tenant, kind, id), rejectionsKey(tenant, kind, id)]);
     const now = kv.clock.now();
     const record = decodeRecord(StreamRecordSchema, FORMAT.stream, now, found.value);

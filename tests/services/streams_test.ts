@@ -222,6 +222,40 @@ Deno.test("a commit whose answer is lost leaves neither a gap nor a double", asy
   assertEquals(await a.values(), range(40));
 });
 
+Deno.test("whoever asks for a stream whose call is breaking off is told what that leaves durable", async () => {
+  let gate = Promise.resolve();
+  using a = await open({
+    wrap: (kv) => ({
+      get: (...args) => kv.get(...args),
+      getMany: (...args) => kv.getMany(...args),
+      list: (...args) => kv.list(...args),
+      atomic() {
+        const operation = kv.atomic();
+        const commit = operation.commit.bind(operation);
+        operation.commit = () => gate.then(commit);
+        return operation;
+      },
+    }),
+  });
+  const id = ulid(begin);
+  await a.send(id, [points(0, 2)]);
+  const stop = new AbortController();
+  const cut = a.call(id, { start: 2 }, stop.signal);
+  cut.push(points(2, 9));
+  for (let i = 0; i < 10; i++) await turn();
+  const store = Promise.withResolvers<void>();
+  gate = store.promise;
+  stop.abort(new RangeError("the line is cut"));
+  cut.push(points(9, 10));
+  await turn();
+  const asked = a.info(id);
+  for (let i = 0; i < 10; i++) await turn();
+  store.resolve();
+  assertEquals((await asked).committed, 9n);
+  await a.send(id, [points(9, 12)], { start: 9 });
+  assertEquals(await a.values(), range(12));
+});
+
 Deno.test("a call that breaks off says how far the stream is durable", async () => {
   using a = await open();
   const id = ulid(begin);

@@ -59,7 +59,7 @@ export function createInstance(stores: Store) {
       return collection.collectLogs(decoded(), { ...context, stream });
     },
     /** A call that stays open: what is pushed is sent. */
-    call(id: string, options: Partial<StreamCall> = {}) {
+    call(id: string, options: Partial<StreamCall> = {}, signal = NEVER) {
       const pushed: PromiseWithResolvers<readonly Point[] | undefined>[] = [Promise.withResolvers()];
       async function* decoded() {
         for (let i = 0;; i++) {
@@ -74,7 +74,7 @@ export function createInstance(stores: Store) {
         pushed.push(Promise.withResolvers());
         last?.resolve(batch);
       };
-      const receipt = collection.collectDataPoints(decoded(), { ...context, stream });
+      const receipt = collection.collectDataPoints(decoded(), { tenant: "t", signal, stream });
       receipt.catch(() => {});
       return { push, receipt };
     },
