@@ -18,6 +18,7 @@ import {
   STREAM_RECORD_DAYS,
   UPLOAD_EXPIRY_MS,
 } from "./limits.ts";
+import type { CorsOrigins } from "./rpc/cors.ts";
 import { type LogRule, parseLogRules } from "./services/log_rules.ts";
 import type { BlobsConfig, StoresConfig } from "./store/open.ts";
 
@@ -40,6 +41,8 @@ export interface Config extends StoresConfig {
   /** Time between two rounds of housekeeping, ms. */
   readonly housekeeping: number;
   readonly logRules: readonly LogRule[];
+  /** The origins of other pages than our own that may call. */
+  readonly corsOrigins: CorsOrigins;
   /** Whether this is Deno Deploy, which has no disk. */
   readonly onDeploy: boolean;
 }
@@ -106,6 +109,7 @@ export function readConfig(env: Environment): Config {
     maxConnectionAge: number("SLUICE_MAX_CONNECTION_AGE_SECONDS", 0, 0, 365 * DAY / SECOND) * SECOND || Infinity,
     housekeeping: number("SLUICE_HOUSEKEEPING_SECONDS", HOUSEKEEPING_SECONDS, 1, DAY / SECOND) * SECOND,
     minFreeBytes: number("SLUICE_MIN_FREE_BYTES", MIN_FREE_BYTES, 0, Number.MAX_SAFE_INTEGER),
+    corsOrigins: attempt("SLUICE_CORS_ORIGINS", parseOrigins, []),
     logRules: attempt("SLUICE_LOG_RULES", parseLogRules, []),
     onDeploy,
   };
@@ -193,6 +197,19 @@ function bucketUrl(bucket: string, endpoint: string | null, region: string): str
   const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
   if (!isOrigin) throw new Error("must have an endpoint such as https://s3.example.com");
   return `${url.origin}/${bucket}`;
+}
+
+function parseOrigins(text: string): CorsOrigins {
+  if (text.trim() === "*") return "*";
+  const origins = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  for (const origin of origins) {
+    // As browsers send it: lower-case, without a path, without the scheme's own port.
+    const url = URL.parse(origin);
+    if (!url || !/^https?:$/.test(url.protocol) || url.origin !== origin || origin.includes("*")) {
+      throw new Error("must be origins such as https://example.com or http://localhost:5173, parted by commas, or *");
+    }
+  }
+  return origins;
 }
 
 function parseExtensions(text: string): string[] {

@@ -272,6 +272,8 @@ export const LEASE_MS = 15 * SECOND;
 export const MIN_FREE_BYTES = 256 * MIB;
 /** How old the known figure of free space may be, ms. */
 export const FREE_SPACE_AGE_MS = 1 * SECOND;
+/** How long a browser may remember that an origin is allowed, s: Chromium caps it at two hours, Firefox at a day. */
+export const CORS_MAX_AGE_SECONDS = 7200;
 /** How long stopping may take, ms: supervisors kill what takes longer than they think it should. */
 export const SHUTDOWN_MS = 4 * SECOND;
 /** How long calls that are open may go on once the server is told to stop, ms. */

@@ -11,6 +11,7 @@ import { createFront, type Front } from "./http/front.ts";
 import { type Certificate, listen, type Listening, type PortSharing } from "./http/listen.ts";
 import type { MemoryBudget } from "./http2/mod.ts";
 import { MAX_CONNECTIONS, SHUTDOWN_GRACE_MS, SHUTDOWN_MS } from "./limits.ts";
+import { withCors } from "./rpc/cors.ts";
 import { createHttpHandler, type HttpHandler } from "./rpc/http_handler.ts";
 import { logEvent } from "./rpc/log.ts";
 import { createRouter } from "./rpc/router.ts";
@@ -88,7 +89,7 @@ export async function openServer(config: Config, clock: Clock, common?: Common):
     query: createQueryService({ points: stores.points, logs: stores.logs, clock }),
     streams: createStreamService({ streams, clock }),
   }, { grpc: !config.onDeploy, shutdownSignal: ended.signal, isReady, clock });
-  const handler = createHttpHandler({ router, files, isReady });
+  const handler = withCors(createHttpHandler({ router, files, isReady }), config.corsOrigins);
   let front: Front | undefined;
 
   return {

@@ -49,7 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "limits.ts": [],
   "clock.ts": [],
   "errors.ts": ["gen/google/"],
-  "config.ts": ["limits.ts", "services/log_rules.ts", "store/open.ts"],
+  "config.ts": ["limits.ts", "rpc/cors.ts", "services/log_rules.ts", "store/open.ts"],
 };
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s)?["'](\.[^"']+)["']/g;

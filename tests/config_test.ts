@@ -30,6 +30,7 @@ Deno.test("readConfig() takes an empty variable for none", () => {
     "ALLOWED_EXTENSIONS",
     "RETENTION_DAYS",
     "LOG_RULES",
+    "CORS_ORIGINS",
   ];
   assertEquals(readConfig(Object.fromEntries(names.map((name) => [`SLUICE_${name}`, ""]))), readConfig({}));
 });
@@ -105,6 +106,23 @@ Deno.test("readConfig() reads numbers, blobs, extensions and rules", () => {
   assertEquals(readConfig({ SLUICE_KV: ":memory:" }).kv, ":memory:");
 });
 
+Deno.test("readConfig() reads origins as browsers send them", () => {
+  assertEquals(readConfig({}).corsOrigins, []);
+  assertEquals(readConfig({ SLUICE_CORS_ORIGINS: " * " }).corsOrigins, "*");
+  const origins = ["https://example.com", "http://localhost:5173"];
+  assertEquals(readConfig({ SLUICE_CORS_ORIGINS: ` ${origins.join(" ,")},` }).corsOrigins, origins);
+  const wrong = [
+    "https://example.com/",
+    "https://Example.com",
+    "https://example.com:443",
+    "null",
+    "*,https://example.com",
+    "https://*.example.com",
+    "file:///x",
+  ];
+  for (const text of wrong) assertEquals(faults({ SLUICE_CORS_ORIGINS: text }).length, 1, text);
+});
+
 Deno.test("readConfig() reads the number of workers, one where a store is in memory or on Deno Deploy", () => {
   assertEquals(readConfig({ SLUICE_WORKERS: String(MAX_WORKERS) }).workers, MAX_WORKERS);
   for (const text of ["0", "-1", "1.5", "two", String(MAX_WORKERS + 1)]) {
@@ -146,6 +164,7 @@ Deno.test("readConfig() names every fault, each with its variable and the curren
     SLUICE_BLOBS: "file:",
     SLUICE_ALLOWED_EXTENSIONS: "txt",
     SLUICE_LOG_RULES: "[{}]",
+    SLUICE_CORS_ORIGINS: "example.com",
   };
   const found = faults(env);
   assertEquals(found.length, Object.keys(env).length);
