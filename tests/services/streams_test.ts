@@ -4,6 +4,11 @@ import { ulid } from "ulid";
 import { StreamKind, StreamState } from "../../gen/sluice/v1/stream_pb.ts";
 import { FLUSH_MS, MAX_REJECTIONS } from "../../limits.ts";
 import { assertCode, begin, clock, committedOf, open, point, points, range, turn } from "../support/collection.ts";
+import { until } from "../support/until.ts";
+
+/** Resolves when a call has taken the stream: that raises its epoch. */
+const taken = (instance: Awaited<ReturnType<typeof open>>, id: string, epoch: bigint) =>
+  until(async () => (await instance.info(id)).epoch === epoch, 5000);
 
 Deno.test("a stream over several calls has one receipt, and ends when sluice-end is reached", async () => {
   using a = await open();
@@ -150,7 +155,7 @@ Deno.test("two calls on one stream: the newer one goes on, the older one is ABOR
   await a.send(id, [points(0, 2)]);
   const older = a.call(id, { start: 2 });
   older.push(points(2, 4));
-  await turn();
+  await taken(a, id, 2n);
   // Another instance has been asked to go on from 2: what the older call holds is not durable.
   const newer = await b.send(id, [points(2, 5)], { start: 2 });
   assertEquals(newer.committed, 5n);
@@ -171,7 +176,7 @@ Deno.test("one that loses its stream does not take the others of its group with 
     call.push(points(i * 10 + 2, i * 10 + 4));
     return call;
   });
-  await turn();
+  for (const id of ids) await taken(a, id, 2n);
   for (const i of [3, 7]) await b.send(ids[i], [points(i * 10 + 2, i * 10 + 3)], { start: 2 });
   for (const call of calls) call.push();
   for (const [i, call] of calls.entries()) {
@@ -242,7 +247,8 @@ Deno.test("whoever asks for a stream whose call is breaking off is told what tha
   const stop = new AbortController();
   const cut = a.call(id, { start: 2 }, stop.signal);
   cut.push(points(2, 9));
-  for (let i = 0; i < 10; i++) await turn();
+  await taken(a, id, 2n);
+  await turn();
   const store = Promise.withResolvers<void>();
   gate = store.promise;
   stop.abort(new RangeError("the line is cut"));
@@ -266,6 +272,7 @@ Deno.test("a call that breaks off says how far the stream is durable", async () 
     const stop = new AbortController();
     const opened = a.call(id, { start: 9 });
     opened.push(points(9, 11));
+    await taken(a, id, 2n);
     await turn();
     stop.abort();
     return opened;
