@@ -1,5 +1,5 @@
 /**
- * The answer to a client-streaming call: one message and the end of the stream, or an error.
+ * The answer to a streaming call: messages and the end of the stream, or an error.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import {
   errorFromJsonBytes,
 } from "./deps.ts";
 import { readEnvelopes } from "./envelope.ts";
+import { ForeignAnswer } from "./errors.ts";
 
 /** Characters of a foreign answer that an error quotes. */
 const QUOTED_CHARS = 200;
@@ -20,15 +21,32 @@ const QUOTED_CHARS = 200;
 /**
  * The one message of an answer.
  *
- * @throws {ConnectError} The server's error; or, for an answer that is not Sluice's, the code that Connect gives its
- * HTTP status, and a message that names the status; `unavailable` if the answer was cut.
+ * @throws {ConnectError} The server's error; `unavailable` if the answer was cut.
+ * @throws {ForeignAnswer} for an answer that is not Sluice's, with the code that its HTTP status amounts to, and a message
+ * that names the status.
  */
 export async function readAnswer(response: Response): Promise<Uint8Array> {
+  let only: Uint8Array | undefined;
+  for await (const message of readMessages(response)) {
+    if (only !== undefined) {
+      throw new ConnectError("The answer holds more than one message", Code.Unimplemented, response.headers);
+    }
+    only = message;
+  }
+  if (only === undefined) throw new ConnectError("The answer holds no message", Code.Unimplemented, response.headers);
+  return only;
+}
+
+/**
+ * The messages of an answer, each a view of what the network brought.
+ *
+ * @throws {ConnectError} What {@linkcode readAnswer} does.
+ */
+export async function* readMessages(response: Response): AsyncGenerator<Uint8Array> {
   const type = response.headers.get("content-type") ?? "";
   const isStream = type.split(";")[0].trim() === contentTypeStreamProto;
   if (response.status !== 200 || !isStream) throw await foreignAnswer(response, type);
 
-  let message: Uint8Array | undefined;
   let ended = false;
   for await (const { flags, data } of readEnvelopes(response.body ?? new ReadableStream())) {
     if (ended) throw new ConnectError("The answer goes on after its end", Code.Internal, response.headers);
@@ -43,28 +61,19 @@ export async function readAnswer(response: Response): Promise<Uint8Array> {
     if (flags !== 0) {
       throw new ConnectError(`Cannot read a message with flags ${flags}`, Code.Internal, response.headers);
     }
-    if (message !== undefined) {
-      throw new ConnectError("The answer holds more than one message", Code.Unimplemented, response.headers);
-    }
-    // A copy, for the reader goes on with the buffer that this lies in.
-    message = data.slice();
+    yield data;
   }
   if (!ended) throw new ConnectError("The answer was cut before its end", Code.Unavailable, response.headers);
-  if (message === undefined) {
-    throw new ConnectError("The answer holds no message", Code.Unimplemented, response.headers);
-  }
-  return message;
 }
 
 /** The error for what a proxy, a login page or a wrong address answers. */
-async function foreignAnswer(response: Response, type: string): Promise<ConnectError> {
+export async function foreignAnswer(response: Response, type: string): Promise<ConnectError> {
   const { status, statusText, headers, url } = response;
   const start = await readStart(response);
   const text = new TextDecoder().decode(start).replaceAll(/\s+/g, " ").trim().slice(0, QUOTED_CHARS);
   const what = status === 200 ? `content type "${type}"` : `HTTP ${status}${statusText ? ` ${statusText}` : ""}`;
   const quoted = text === "" ? "" : `: ${text}`;
-  const code = status === 200 ? Code.Unknown : codeFromHttpStatus(status);
-  const error = new ConnectError(`${url} answered with ${what}${quoted}`, code, headers);
+  const error = new ForeignAnswer(`${url} answered with ${what}${quoted}`, codeOf(status), status, headers);
   if (status === 200 || !type.startsWith("application/json")) return error;
   // Before a stream begins, a Connect server may refuse it as it would a unary call.
   try {
@@ -72,6 +81,12 @@ async function foreignAnswer(response: Response, type: string): Promise<ConnectE
   } catch {
     return error;
   }
+}
+
+/** A request that took too long, 408, is no fault of the client's. */
+function codeOf(status: number): Code {
+  if (status === 200) return Code.Unknown;
+  return status === 408 ? Code.Unavailable : codeFromHttpStatus(status);
 }
 
 /** The beginning of a body of unknown length; enough for an error of ours, and to recognise one that is not. */

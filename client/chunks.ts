@@ -3,19 +3,10 @@
  *
  * @module
  */
-import { createRunningHash, sha256Hex } from "./hash.ts";
+import { createRunningHash, type RunningHash, sha256Hex } from "./hash.ts";
+import { SourceFailed } from "./refused.ts";
 import { inPiecesOf, type OpenSource } from "./source.ts";
 import type { FieldWriter } from "./writer.ts";
-
-/** What goes with the chunks of a file. */
-export interface ChunkOptions {
-  name: string;
-  contentType: string;
-  /** Bytes of data in each chunk but the last. */
-  chunkSize: number;
-  /** Whether to send SHA-256s of the chunks and of the file. */
-  checksum: boolean;
-}
 
 /** The fields of a FileChunk message; what is empty, 0 or false is not sent. */
 export interface OutgoingChunk {
@@ -43,66 +34,162 @@ export function writeChunk(writer: FieldWriter, chunk: OutgoingChunk): void {
   if (contentType !== "") writer.string(0x5a, contentType);
 }
 
-/** A chunk's data, and its SHA-256 unless there are to be no checksums. */
-interface HashedData {
+/** A part of a file. */
+export interface FilePart {
+  offset: number;
   data: Uint8Array<ArrayBuffer>;
+  /** Its SHA-256, unless there are to be no checksums; made beside this thread. */
   digest: Promise<string> | undefined;
+  last: boolean;
 }
 
-/** A file as messages: it tells how far it is, and what the whole file hashes to. */
-export class ChunkedFile {
-  /** Bytes in the chunks that have been taken so far. */
-  sent = 0;
-  /** Lower-case hex SHA-256 of the file; known once its last chunk was taken, if there are checksums. */
+/** How a file is cut. */
+export interface CutOptions {
+  name: string;
+  /** Bytes of data in each chunk but the last. */
+  chunkSize: number;
+  /** Whether to make SHA-256s of the chunks and of the file. */
+  checksum: boolean;
+}
+
+/**
+ * Reads a file part by part, and again from where it is told to. What cannot be read again is kept until it is committed.
+ */
+export class FileCutter {
+  /** Lower-case hex SHA-256 of the file; known once its last part was read, if there are checksums. */
   checksum: string | undefined;
   readonly #source: OpenSource;
-  readonly #options: ChunkOptions;
+  readonly #options: CutOptions;
+  #hash: RunningHash | undefined;
+  #hashedTo = 0;
+  #pieces: AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined;
+  /** Where the pieces go on. */
+  #at = 0;
+  /** A piece waits until it is known whether another follows, for the last one says that it is. */
+  #held: Uint8Array<ArrayBuffer> | undefined;
+  #lastRead = false;
+  /** Parts that cannot be read again and are not committed; those from #again on are to be given once more. */
+  #kept: FilePart[] = [];
+  #again = 0;
 
-  constructor(source: OpenSource, options: ChunkOptions) {
+  constructor(source: OpenSource, options: CutOptions) {
     this.#source = source;
     this.#options = options;
   }
 
   /**
-   * The chunks in order. A chunk waits until it is known whether another follows, for the last one says that it is.
+   * The next part, undefined after the last.
    *
-   * @throws {Error} if the source ends short of its size.
+   * @throws {SourceFailed} if the source throws, or ends short of its size.
    */
-  async *chunks(): AsyncGenerator<OutgoingChunk> {
-    const { size, pieces } = this.#source;
-    const hash = this.#options.checksum ? await createRunningHash() : undefined;
-    let held: HashedData | undefined;
-    for await (const data of inPiecesOf(this.#options.chunkSize, pieces)) {
-      const next = { data, digest: hash && sha256Hex(data) };
-      // The digest of the chunk runs beside this thread while the file's is updated on it, and the chunk before is sent.
-      hash?.update(data);
-      if (held !== undefined) yield await this.#chunk(held, false);
-      held = next;
-    }
-    held ??= { data: new Uint8Array(0), digest: hash && sha256Hex(new Uint8Array(0)) };
-    if (size !== undefined && this.sent + held.data.length !== size) {
-      throw new Error(
-        `Cannot upload "${this.#options.name}": it has ${this.sent + held.data.length} bytes instead of ${size}`,
-      );
-    }
-    this.checksum = hash?.digest();
-    yield await this.#chunk(held, true);
+  async next(): Promise<FilePart | undefined> {
+    if (this.#again < this.#kept.length) return this.#kept[this.#again++];
+    if (this.#lastRead) return undefined;
+    const part = await this.#read();
+    if (!this.#source.seekable) this.#again = this.#kept.push(part);
+    return part;
   }
 
-  async #chunk({ data, digest }: HashedData, isLastChunk: boolean): Promise<OutgoingChunk> {
-    const { name, contentType } = this.#options;
-    const first = this.sent === 0;
-    const chunk = {
-      fileName: first ? name : "",
-      contentType: first ? contentType : "",
-      data,
-      offset: this.sent,
-      totalSize: this.#source.size ?? 0,
-      isLastChunk,
-      checksum: await digest ?? "",
-      fileChecksum: this.checksum ?? "",
-    };
-    this.sent += data.length;
-    return chunk;
+  /** Everything before is committed. */
+  commit(committed: number): void {
+    const first = this.#kept.findIndex(({ offset, data }) => offset + data.length > committed);
+    const dropped = first < 0 ? this.#kept.length : first;
+    this.#kept.splice(0, dropped);
+    this.#again = Math.max(0, this.#again - dropped);
+  }
+
+  /** Goes back to a byte that was read before: the next part begins there, or with the part that it lies in. */
+  rewind(offset: number): void {
+    if (!this.#source.seekable) {
+      this.#again = 0;
+      // All is committed, but that it was all has not been said.
+      this.#lastRead &&= this.#kept.length > 0;
+      return;
+    }
+    this.close();
+    this.#at = offset;
+    this.#pieces = undefined;
+    this.#held = undefined;
+    this.#lastRead = false;
+  }
+
+  /** Passes over the beginning of the file, which is committed; of it, only the hash is made. */
+  async skipTo(offset: number): Promise<void> {
+    if (offset === 0) return;
+    const hash = await this.#running();
+    const pieces = this.#source.read(0)[Symbol.asyncIterator]();
+    let rest: Uint8Array | undefined;
+    while (this.#at < offset) {
+      const { done, value } = await pieces.next().catch((error) => {
+        throw this.#failed(error);
+      });
+      if (done) throw this.#short(this.#at);
+      const part = value.subarray(0, offset - this.#at);
+      hash?.update(part);
+      this.#at += part.length;
+      rest = value.subarray(part.length);
+    }
+    this.#hashedTo = offset;
+    this.#pieces = inPiecesOf(this.#options.chunkSize, continued(rest, pieces));
+  }
+
+  /** Releases the source. */
+  close(): void {
+    this.#pieces?.return(undefined).catch(() => {});
+  }
+
+  async #read(): Promise<FilePart> {
+    const { size } = this.#source;
+    // What is read again, after the end, has been hashed.
+    const hash = this.checksum === undefined ? await this.#running() : undefined;
+    try {
+      this.#pieces ??= inPiecesOf(this.#options.chunkSize, this.#source.read(this.#at));
+      const data = this.#held ?? (await this.#pieces.next()).value ?? new Uint8Array(0);
+      const offset = this.#at;
+      const end = offset + data.length;
+      const digest = this.#options.checksum ? sha256Hex(data) : undefined;
+      // The digest of the part runs beside this thread while the file's is updated on it.
+      hash?.update(data.subarray(Math.max(0, this.#hashedTo - offset)));
+      this.#hashedTo = Math.max(this.#hashedTo, end);
+      const next = await this.#pieces.next();
+      this.#held = next.done ? undefined : next.value;
+      this.#at = end;
+      if (next.done) {
+        if (size !== undefined && end !== size) throw this.#short(end);
+        this.#lastRead = true;
+        this.checksum ??= hash?.digest();
+      }
+      return { offset, data, digest, last: this.#lastRead };
+    } catch (error) {
+      throw error instanceof SourceFailed ? error : this.#failed(error);
+    }
+  }
+
+  async #running(): Promise<RunningHash | undefined> {
+    return this.#options.checksum ? this.#hash ??= await createRunningHash() : undefined;
+  }
+
+  #failed(cause: unknown): SourceFailed {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new SourceFailed(`Cannot read "${this.#options.name}": ${why}`, cause);
+  }
+
+  #short(length: number): SourceFailed {
+    return new SourceFailed(
+      `Cannot upload "${this.#options.name}": it has ${length} bytes instead of ${this.#source.size ?? "more"}`,
+    );
+  }
+}
+
+/** What is left of a piece, and the pieces after it. */
+async function* continued(
+  rest: Uint8Array | undefined,
+  pieces: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (rest !== undefined) yield rest;
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
+  } finally {
+    await pieces.return?.();
   }
 }

@@ -25,7 +25,8 @@ Sends a 10 MiB file, 10,000 points of which 15 are bad, and 10,000 log entries; 
   --file PATH      a file, whose extension the server must allow (by default .txt .csv .json .xml)
 `;
 
-async function main(args: string[]): Promise<number> {
+/** Runs the demo; returns the exit code. */
+export async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {

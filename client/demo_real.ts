@@ -4,15 +4,18 @@
  * @module
  */
 import { countHits, demoFile, summarise } from "./demo_generated.ts";
-import { parseLine, readLines } from "./demo_log_file.ts";
 import { sampleMachine } from "./demo_machine.ts";
 import { pace, type Report } from "./demo_report.ts";
+import { plainLogs } from "./readers/plain.ts";
 import { Aggregation, type LogInit, type PointInit, type Sluice } from "./mod.ts";
 
 /** Samples a second. */
 const HERTZ = 10;
 /** Bytes of a chunk in the demo's upload. */
 const CHUNK_BYTES = 256 * 1024;
+
+/** How old a line's own time may be to be used, ms: a server keeps 30 days by default. */
+const MAX_AGE_MS = 29 * 24 * 60 * 60 * 1000;
 
 /** What is sent. */
 export interface RealOptions {
@@ -75,12 +78,15 @@ async function realLogs(sluice: Sluice, run: string, path: string, report: Repor
   let to = 0;
   let count = 0;
   async function* entries(): AsyncGenerator<LogInit> {
-    for await (const line of readLines(path)) {
-      const entry = parseLine(line, baseName(path), Date.now());
-      from = Math.min(from, Number(entry.timestamp));
-      to = Math.max(to, Number(entry.timestamp) + 1);
+    const file = await Deno.open(path);
+    for await (const entry of plainLogs(file.readable, { application: baseName(path) })) {
+      const time = Number(entry.timestamp);
+      const now = Date.now();
+      const timestamp = time > now - MAX_AGE_MS && time <= now ? time : now;
+      from = Math.min(from, timestamp);
+      to = Math.max(to, timestamp + 1);
       count++;
-      yield { ...entry, fields: { run, line: `${count}` } };
+      yield { ...entry, timestamp, fields: { run, line: `${count}` } };
     }
   }
   const start = performance.now();

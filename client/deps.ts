@@ -4,10 +4,16 @@
  *
  * @module
  */
-export { fromBinary } from "npm:@bufbuild/protobuf@2";
-export type { DescMessage, DescMethodClientStreaming, MessageInitShape, MessageShape } from "npm:@bufbuild/protobuf@2";
-export { Code, ConnectError, createClient } from "npm:@connectrpc/connect@2.2.0";
-export type { Client, Interceptor } from "npm:@connectrpc/connect@2.2.0";
+export { create, fromBinary, toBinary } from "npm:@bufbuild/protobuf@2";
+export type {
+  DescMessage,
+  DescMethodClientStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "npm:@bufbuild/protobuf@2";
+export { Code, ConnectError } from "npm:@connectrpc/connect@2.2.0";
+export type { Transport } from "npm:@connectrpc/connect@2.2.0";
 export {
   codeFromHttpStatus,
   contentTypeStreamProto,
@@ -19,3 +25,18 @@ export {
   protocolVersion,
 } from "npm:@connectrpc/connect@2.2.0/protocol-connect";
 export { createConnectTransport } from "npm:@connectrpc/connect-web@2.2.0";
+/**
+ * Backoff and circuit breakers: cockatiel, for it is small, without dependencies, the same in Deno, Node and browsers,
+ * and takes its parts one by one. Its retry loop is not used: between two tries the client asks GetStream, drops what is
+ * committed, and may go elsewhere; and its jitter is not, for a test must be able to fix chance.
+ */
+export {
+  BrokenCircuitError,
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  handleWhen,
+} from "npm:cockatiel@3.2.1";
+export { ulid } from "npm:ulid@3.0.2";

@@ -8,7 +8,7 @@ import { Code, ConnectError } from "./deps.ts";
 import { FieldWriter } from "./writer.ts";
 
 /** Bytes of flags and length before each message. */
-const HEADER_BYTES = 5;
+export const HEADER_BYTES = 5;
 
 /**
  * Bytes of a body chunk: large enough that the cost of a chunk disappears, small enough to hold. It is also where Deno's
@@ -73,6 +73,11 @@ export class EnvelopeBatch extends FieldWriter {
     header[at + 4] = length;
     this.#header = undefined;
     this.#size = size;
+  }
+
+  /** Takes back a message that was begun and cannot be ended. Nothing may have been attached to it. */
+  abandon(): void {
+    this.at = this.start + this.#size - this.#attachedBytes;
   }
 
   /** The next chunk of whole messages, of at most {@linkcode BATCH_BYTES}. Its bytes are not written to again. */

@@ -2,13 +2,16 @@
  * The Sluice client: sends files, data points and log entries, and reads them back. It runs in Deno and Node 20 or
  * later, and in browsers once bundled; with Deno it is imported by URL and needs no import map.
  *
- * Streams go out as they are made: many items in one body chunk, no faster than the network takes them. The calls of
- * this module resolve when the server has answered, and a receipt says what the server has committed.
+ * Whatever is sent goes as a stream with an id, in windows of bounded size, each of them a call. Where the network, a
+ * proxy or a server fails, the client waits, asks what is committed, and goes on from there, on another endpoint if there
+ * is one; each item is stored once. It holds no more than one window on its way and the next one being filled, and then
+ * the producer waits. A receipt says what the server has committed.
  *
- * In a browser, what a call sends is collected before it is sent, for browsers do not stream bodies over HTTP/1.1.
+ * Where fetch can stream a request (Deno, Node, Chromium over HTTP/2), a window goes out while it is being made;
+ * elsewhere it is sent whole. See docs/client.md.
  *
- * Errors: what a server answers is a `ConnectError` with a `code`, as is a connection that failed (`unavailable`, the
- * reason in `cause`). What a producer throws, and a signal's reason, reach the caller as they are.
+ * Errors: every call ends in its result or a {@linkcode SluiceError}, which is a ConnectError too. Options that are none
+ * are a TypeError or RangeError.
  *
  * @example
  * ```ts ignore
@@ -17,7 +20,7 @@
  * const sluice = createSluice({ url: "http://127.0.0.1:8080" });
  *
  * const receipt = await sluice.uploadFile("./report.csv", {
- *   onProgress: ({ sent, total }) => console.log(`${sent} of ${total} bytes`),
+ *   onProgress: ({ committed, total }) => console.log(`${committed} of ${total} bytes`),
  * });
  * console.log(receipt.fileId, receipt.checksum);
  *
@@ -29,12 +32,8 @@
  *
  * @module
  */
-import {
-  type CollectionResult,
-  DataCollectionService,
-  type LogCollectionResult,
-} from "../gen/sluice/v1/data_collection_pb.ts";
-import { FileUploadService, type UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
+import type { CollectionResult, LogCollectionResult } from "../gen/sluice/v1/data_collection_pb.ts";
+import type { UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
 import {
   type ListSeriesRequestSchema,
   type ListSeriesResponse,
@@ -44,12 +43,17 @@ import {
   type SearchLogsRequestSchema,
   type SearchLogsResponse,
 } from "../gen/sluice/v1/query_pb.ts";
-import { createClient, createConnectTransport, type Interceptor, type MessageInitShape } from "./deps.ts";
+import { sendItems, type SendOptions } from "./collect.ts";
+import type { Connection } from "./connection.ts";
+import type { MessageInitShape } from "./deps.ts";
 import { createFiles, type Files } from "./files.ts";
 import { type LogInit, type PointInit, writeLog, writePoint } from "./items.ts";
-import { createMeter, type OnProgress } from "./progress.ts";
+import { LOGS, POINTS } from "./kinds.ts";
+import { createItemWriter, type ItemWriter, type WriterOptions } from "./long_writer.ts";
+import { createCore, type SluiceOptions } from "./options.ts";
+import type { Sending } from "./progress.ts";
 import type { FileSource } from "./source.ts";
-import { callClientStreaming, type Endpoint } from "./stream_call.ts";
+import { ask } from "./unary.ts";
 import {
   uploadFile,
   uploadFiles,
@@ -58,50 +62,51 @@ import {
   type UploadOptions,
   type UploadOutcome,
 } from "./upload.ts";
+import type { Way } from "./way.ts";
 
 export { Code, ConnectError } from "./deps.ts";
 export { Aggregation, SearchOrder } from "../gen/sluice/v1/query_pb.ts";
 export type { CollectionResult, LogCollectionResult, Rejection } from "../gen/sluice/v1/data_collection_pb.ts";
 export type { FileInfo, ListFilesResponse, UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
 export type { ListSeriesResponse, QueryMetricsResponse, SearchLogsResponse } from "../gen/sluice/v1/query_pb.ts";
-export type { DownloadOptions, Files, ListFilesOptions } from "./files.ts";
+export type { SendOptions } from "./collect.ts";
+export type { Connection, ConnectionState } from "./connection.ts";
+export type { DownloadOptions } from "./download.ts";
+export type { EndpointInfo } from "./endpoints.ts";
+export { SluiceError, type SluiceReason } from "./errors.ts";
+export type { OnEvent, SluiceEvent } from "./events.ts";
+export type { Files, ListFilesOptions } from "./files.ts";
+export type { WindowLimits } from "./items_feed.ts";
 export type { LogInit, PointInit, Timestamp } from "./items.ts";
-export type { OnProgress, Progress } from "./progress.ts";
+export type { ItemWriter, WriterOptions } from "./long_writer.ts";
+export type { SluiceOptions } from "./options.ts";
+export type { OnProgress, Progress, Sending } from "./progress.ts";
+export type { RateOptions } from "./rate.ts";
+export type { RetryOptions } from "./retry.ts";
 export type { FileSource } from "./source.ts";
 export type { UploadFilesOptions, UploadItem, UploadOptions, UploadOutcome } from "./upload.ts";
-
-/** Where the server is, and who calls. */
-export interface SluiceOptions {
-  /** Such as `http://127.0.0.1:8080`. */
-  url: string | URL;
-  /** Sent as `authorization: Bearer ...`. */
-  token?: string;
-  /** What makes the requests. Default: the platform's. */
-  fetch?: typeof globalThis.fetch;
-}
-
-/** How items are sent. */
-export interface SendOptions {
-  /** In items. */
-  onProgress?: OnProgress;
-  signal?: AbortSignal;
-}
+export type { Transport, Way } from "./way.ts";
 
 /** How a question is asked. */
 export interface QueryOptions {
   signal?: AbortSignal;
+  /** How long it may take, retries and all, ms. Default: that of the client. */
+  deadlineMs?: number;
 }
 
-/** A client of one server. */
+/** A client of one server, or of several endpoints of one. */
 export interface Sluice {
   /**
    * Uploads one file: a path (Deno, Node), a Blob or File, bytes, or a stream of bytes, whose length need not be
    * known. Unless `checksum` is false, each chunk and the whole file go with their SHA-256.
    *
+   * An upload that broke off goes on where it was: of a path if the client has a `stateDir`, of a File in a browser; of
+   * others with the `streamId` of the error.
+   *
    * @throws {TypeError} if there is no name for the file, or the source is none.
-   * @throws {ConnectError} What the server answered: `invalid_argument` for a name or content that it does not take,
-   * `resource_exhausted` for a file that is too large, `data_loss` if bytes arrived damaged.
-   * @throws What the source throws, or the signal's reason.
+   * @throws {SluiceError} What the server answered: `invalid_argument` for a name or content that it does not take,
+   * `resource_exhausted` for a file that is too large, `data_loss` if bytes arrived damaged. `reason` is `source` if the
+   * source cannot be read.
    *
    * @example
    * ```ts ignore
@@ -109,7 +114,7 @@ export interface Sluice {
    * const { fileId } = await sluice.uploadFile(bytes, { name: "small.csv" });
    * ```
    */
-  uploadFile(source: FileSource, options?: UploadOptions): Promise<UploadResult>;
+  uploadFile(source: FileSource, options?: UploadOptions): Sending<UploadResult>;
   /**
    * Uploads several files, `maxConcurrency` at a time. One that fails does not stop the others.
    *
@@ -127,9 +132,8 @@ export interface Sluice {
    * Sends points, which may come from a generator that never ends; what a slow one has yielded goes out after 100 ms.
    * A bad point becomes a rejection in the receipt, and the others are stored.
    *
-   * @throws {TypeError} if a point does not have the shape of one.
-   * @throws {ConnectError} What the server answered.
-   * @throws What the iterable throws, or the signal's reason.
+   * @throws {SluiceError} What the server answered; `reason` is `item` if a point does not have the shape of one, and
+   * `producer` if the iterable throws: all that came before is committed then.
    *
    * @example
    * ```ts ignore
@@ -142,26 +146,37 @@ export interface Sluice {
    * await sluice.sendPoints(load());
    * ```
    */
-  sendPoints(points: Iterable<PointInit> | AsyncIterable<PointInit>, options?: SendOptions): Promise<CollectionResult>;
+  sendPoints(points: Iterable<PointInit> | AsyncIterable<PointInit>, options?: SendOptions): Sending<CollectionResult>;
   /**
    * Sends log entries, as {@linkcode Sluice.sendPoints} does points.
    *
-   * @throws {TypeError} if an entry does not have the shape of one.
-   * @throws {ConnectError} What the server answered.
-   * @throws What the iterable throws, or the signal's reason.
+   * @throws {SluiceError} as there.
    *
    * @example
    * ```ts ignore
    * await sluice.sendLogs([{ application: "shop", level: "warn", timestamp: new Date(), message: "slow answer" }]);
    * ```
    */
-  sendLogs(entries: Iterable<LogInit> | AsyncIterable<LogInit>, options?: SendOptions): Promise<LogCollectionResult>;
+  sendLogs(entries: Iterable<LogInit> | AsyncIterable<LogInit>, options?: SendOptions): Sending<LogCollectionResult>;
+  /**
+   * Opens a stream of points that is written to one by one.
+   *
+   * @example
+   * ```ts ignore
+   * await using writer = sluice.pointWriter();
+   * await writer.write({ source: "web-1", timestamp: Date.now(), metrics: { load: 0.3 } });
+   * await writer.flush();
+   * ```
+   */
+  pointWriter(options?: WriterOptions): ItemWriter<PointInit, CollectionResult>;
+  /** Opens a stream of log entries that is written to one by one. */
+  logWriter(options?: WriterOptions): ItemWriter<LogInit, LogCollectionResult>;
   /** Stored files. */
   readonly files: Files;
   /**
    * Aggregates of a metric, by series and bucket of time. Times are in milliseconds since the epoch.
    *
-   * @throws {ConnectError} What the server answered.
+   * @throws {SluiceError} What the server answered.
    */
   queryMetrics(
     request: MessageInitShape<typeof QueryMetricsRequestSchema>,
@@ -170,7 +185,7 @@ export interface Sluice {
   /**
    * One page of the series that there are.
    *
-   * @throws {ConnectError} What the server answered.
+   * @throws {SluiceError} What the server answered.
    */
   listSeries(
     request?: MessageInitShape<typeof ListSeriesRequestSchema>,
@@ -179,70 +194,52 @@ export interface Sluice {
   /**
    * One page of the log entries that match.
    *
-   * @throws {ConnectError} What the server answered.
+   * @throws {SluiceError} What the server answered.
    */
   searchLogs(
     request: MessageInitShape<typeof SearchLogsRequestSchema>,
     options?: QueryOptions,
   ): Promise<SearchLogsResponse>;
+  /** The connection's state, and that of the endpoints. */
+  readonly connection: Connection;
+  /** Changes how streams are sent, those under way from their next window on. */
+  useTransport(way: Way): void;
+  /** Ends whatever is under way, and takes no more. What is committed stays, and can be gone on with. */
+  close(): void;
+  [Symbol.dispose](): void;
 }
 
 /**
  * Makes a client. Nothing is sent before its first call.
  *
- * @throws {TypeError} if the URL is none, or is not http(s).
+ * @throws {TypeError} if a URL is none, or is not http(s).
  */
 export function createSluice(options: SluiceOptions): Sluice {
-  const endpoint = createEndpoint(options);
-  const authorize: Interceptor = (next) => (request) => {
-    for (const [name, value] of Object.entries(endpoint.headers)) request.header.set(name, value);
-    return next(request);
-  };
-  const transport = createConnectTransport({
-    baseUrl: endpoint.url,
-    fetch: endpoint.fetch,
-    useBinaryFormat: true,
-    interceptors: [authorize],
-  });
-  const query = createClient(QueryService, transport);
-
+  const { core, memory, close } = createCore(options);
+  const { queryMetrics, listSeries, searchLogs } = QueryService.method;
+  const { pool } = core;
   return {
-    uploadFile: (source, options) => uploadFile(endpoint, source, options),
-    uploadFiles: (sources, options) => uploadFiles(endpoint, sources, options),
-    sendPoints: async (items, { signal, onProgress } = {}) =>
-      await callClientStreaming(endpoint, DataCollectionService.method.collectDataPoints, {
-        items,
-        write: writePoint,
-        onBatch: createMeter(onProgress, countOf(items)),
-        signal,
-      }),
-    sendLogs: async (items, { signal, onProgress } = {}) =>
-      await callClientStreaming(endpoint, DataCollectionService.method.collectLogs, {
-        items,
-        write: writeLog,
-        onBatch: createMeter(onProgress, countOf(items)),
-        signal,
-      }),
-    files: createFiles(createClient(FileUploadService, transport)),
-    queryMetrics: (request, options) => query.queryMetrics(request, options),
-    listSeries: (request = {}, options) => query.listSeries(request, options),
-    searchLogs: (request, options) => query.searchLogs(request, options),
+    uploadFile: (source, options) => uploadFile(core, memory, source, options),
+    uploadFiles: (sources, options) => uploadFiles(core, memory, sources, options),
+    sendPoints: (points, options) => sendItems(core, POINTS, writePoint, points, options),
+    sendLogs: (entries, options) => sendItems(core, LOGS, writeLog, entries, options),
+    pointWriter: (options) => createItemWriter(core, POINTS, writePoint, options),
+    logWriter: (options) => createItemWriter(core, LOGS, writeLog, options),
+    files: createFiles(core),
+    queryMetrics: (request, options) => ask(core, queryMetrics, request, options),
+    listSeries: (request = {}, options) => ask(core, listSeries, request, options),
+    searchLogs: (request, options) => ask(core, searchLogs, request, options),
+    connection: {
+      get state() {
+        return pool.state.state;
+      },
+      get endpoints() {
+        return pool.endpoints;
+      },
+      watch: () => pool.state.watch(),
+    },
+    useTransport: (way) => core.way.use(way),
+    close,
+    [Symbol.dispose]: close,
   };
-}
-
-function createEndpoint({ url, token, fetch = globalThis.fetch }: SluiceOptions): Endpoint {
-  const { protocol, href } = new URL(url);
-  if (protocol !== "http:" && protocol !== "https:") {
-    throw new TypeError(`Cannot use url: it must begin with http:// or https://, not ${protocol}`);
-  }
-  return {
-    url: href.replace(/\/+$/, ""),
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    // Not handed on as it is: a browser's fetch must not be called as a method of something else.
-    fetch: (input, init) => fetch(input, init),
-  };
-}
-
-function countOf(items: object): number | undefined {
-  return Array.isArray(items) ? items.length : undefined;
 }

@@ -20,8 +20,14 @@ export interface OpenSource {
   contentType: string;
   /** Bytes; undefined if only reading it will tell. */
   size: number | undefined;
-  /** The bytes in pieces of any length. A piece may be used again by the source once the next is asked for. */
-  pieces: AsyncIterable<Uint8Array>;
+  /** Whether it can be read more than once, from any byte on. */
+  seekable: boolean;
+  /** What tells this source, as it is now, from others; undefined if nothing does. */
+  fingerprint: string | undefined;
+  /** The bytes from `start` on, in pieces of any length. A piece may be used again by the source once the next is asked for. */
+  read(start: number): AsyncIterable<Uint8Array>;
+  /** Whether it is another than when it was opened. */
+  changed(): Promise<boolean>;
 }
 
 /** Bytes read from a file at once. */
@@ -34,44 +40,65 @@ const READ_BYTES = 256 * 1024;
  * @throws What the file system says of a path.
  */
 export async function openSource(source: FileSource): Promise<OpenSource> {
+  const unchanged = () => Promise.resolve(false);
+  const nameless = { name: "", contentType: "", fingerprint: undefined, changed: unchanged };
   if (typeof source === "string") return await openPath(source);
   if (source instanceof Uint8Array) {
-    return { name: "", contentType: "", size: source.length, pieces: once(source) };
+    return { ...nameless, size: source.length, seekable: true, read: (start) => once(source.subarray(start)) };
   }
   if (source instanceof Blob) {
-    const name = source instanceof File ? source.name : "";
-    return { name, contentType: source.type, size: source.size, pieces: iterate(source.stream()) };
+    const file = source instanceof File ? source : undefined;
+    return {
+      ...nameless,
+      name: file?.name ?? "",
+      contentType: source.type,
+      size: source.size,
+      seekable: true,
+      fingerprint: file && `file ${file.name} ${file.size} ${file.lastModified}`,
+      read: (start) => iterate(source.slice(start).stream()),
+    };
   }
   if (source instanceof ReadableStream) {
-    return { name: "", contentType: "", size: undefined, pieces: iterate(source) };
+    return { ...nameless, size: undefined, seekable: false, read: () => iterate(source) };
   }
   if (typeof source === "object" && source !== null && Symbol.asyncIterator in source) {
-    return { name: "", contentType: "", size: undefined, pieces: source };
+    return { ...nameless, size: undefined, seekable: false, read: () => source };
   }
   throw new TypeError(`Cannot upload ${typeof source}: a source is a path, Blob, Uint8Array, or stream of bytes`);
 }
 
 /** node:fs/promises is there in Deno and in Node; a browser has no paths. */
 async function openPath(path: string): Promise<OpenSource> {
-  const { stat } = await import("node:fs/promises");
+  const { realpath, stat } = await import("node:fs/promises");
   const info = await stat(path);
   // What has no size is empty, or a pipe, or made as it is read (/proc): reading it will tell.
   const size = info.size > 0 ? info.size : undefined;
-  const name = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
-  return { name, contentType: "", size, pieces: readPath(path, size) };
+  return {
+    name: path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1),
+    contentType: "",
+    size,
+    seekable: size !== undefined,
+    fingerprint: size === undefined ? undefined : `path ${await realpath(path)} ${size} ${info.mtimeMs}`,
+    read: (start) => readPath(path, start, size),
+    async changed() {
+      const now = await stat(path).catch(() => undefined);
+      return now?.size !== info.size || now.mtimeMs !== info.mtimeMs;
+    },
+  };
 }
 
-/** At most `size` bytes: a file that grows meanwhile (a log) is uploaded as it was when it was opened. */
-async function* readPath(path: string, size = Infinity): AsyncGenerator<Uint8Array> {
+/** At most up to `size`: a file that grows meanwhile (a log) is uploaded as it was when it was opened. */
+async function* readPath(path: string, start: number, size = Infinity): AsyncGenerator<Uint8Array> {
   const { open } = await import("node:fs/promises");
   const file = await open(path);
   try {
     const buffer = new Uint8Array(READ_BYTES);
-    let left = size;
-    while (left > 0) {
-      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, left), null);
+    // What cannot be read again has no places either.
+    for (let at = start; at < size;) {
+      const place = size === Infinity ? null : at;
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, size - at), place);
       if (bytesRead === 0) return;
-      left -= bytesRead;
+      at += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
@@ -80,7 +107,7 @@ async function* readPath(path: string, size = Infinity): AsyncGenerator<Uint8Arr
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+  if (bytes.length > 0) yield bytes;
 }
 
 /** Not every browser can iterate a stream by itself. */

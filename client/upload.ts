@@ -3,24 +3,18 @@
  *
  * @module
  */
-import { FileUploadService, type UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
-import { ChunkedFile, writeChunk } from "./chunks.ts";
-import { Code, ConnectError } from "./deps.ts";
-import { createMeter, type OnProgress } from "./progress.ts";
-import { type FileSource, openSource } from "./source.ts";
-import { callClientStreaming, type Endpoint } from "./stream_call.ts";
-
-/**
- * Bytes of a chunk by default. What a chunk costs beyond its bytes (two digests, a message) is then a few percent of
- * it, and a dozen of them are still small.
- */
-const CHUNK_BYTES = 256 * 1024;
-
-/** Bytes of a chunk at the most: a server takes messages of 4 MiB, of which the chunk's other fields need a little. */
-const MAX_CHUNK_BYTES = 4 * 1024 * 1024 - 4 * 1024;
-
-/** Files that are uploaded at once by default. */
-const MAX_CONCURRENCY = 4;
+import type { UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
+import type { Core } from "./core.ts";
+import { Code } from "./deps.ts";
+import { SluiceError, toSluiceError } from "./errors.ts";
+import { FileFeed } from "./file_feed.ts";
+import { FILE } from "./kinds.ts";
+import { CHUNK_BYTES, MAX_CHUNK_BYTES, MAX_CONCURRENCY } from "./limits.ts";
+import { Meter, type OnProgress, Sending } from "./progress.ts";
+import { Sender } from "./sender.ts";
+import { type FileSource, type OpenSource, openSource } from "./source.ts";
+import { newStreamId } from "./stream_id.ts";
+import type { UploadMemory } from "./upload_memory.ts";
 
 /** How one file is uploaded. */
 export interface UploadOptions {
@@ -35,13 +29,21 @@ export interface UploadOptions {
   /** In bytes. */
   onProgress?: OnProgress;
   signal?: AbortSignal;
+  /** How long all of it may take, retries and all, ms. Default: that of the client. */
+  deadlineMs?: number;
+  /**
+   * Goes on with an upload that broke off: the server is asked what it has, and so much of the source, which must be the
+   * same, is passed over. See {@linkcode SluiceError.streamId}. Where the client remembers uploads (`stateDir`, or in a
+   * browser), a path or a File needs none.
+   */
+  streamId?: string;
 }
 
 /** One of several files: a source alone, or with its name and media type. */
 export type UploadItem = FileSource | { source: FileSource; name?: string; contentType?: string };
 
 /** How several files are uploaded. */
-export interface UploadFilesOptions extends Omit<UploadOptions, "name" | "contentType" | "onProgress"> {
+export interface UploadFilesOptions extends Omit<UploadOptions, "name" | "contentType" | "onProgress" | "streamId"> {
   /** How many are under way at once. Default: 4. */
   maxConcurrency?: number;
   /** In bytes, of the file at `index`. */
@@ -52,45 +54,127 @@ export interface UploadFilesOptions extends Omit<UploadOptions, "name" | "conten
 export type UploadOutcome = { ok: true; result: UploadResult } | { ok: false; error: unknown };
 
 /** Implements `uploadFile` of the client. */
-export async function uploadFile(
-  endpoint: Endpoint,
+export function uploadFile(
+  core: Core,
+  memory: UploadMemory | undefined,
   source: FileSource,
   options: UploadOptions = {},
-): Promise<UploadResult> {
-  const { chunkSize = CHUNK_BYTES, checksum = true, signal } = options;
-  if (!Number.isInteger(chunkSize) || chunkSize < 1 || chunkSize > MAX_CHUNK_BYTES) {
-    throw new RangeError(`Cannot use chunkSize: it must be from 1 to ${MAX_CHUNK_BYTES}, not ${chunkSize}`);
-  }
-  signal?.throwIfAborted();
-  const opened = await openSource(source);
-  const name = options.name ?? opened.name;
-  if (name === "") throw new TypeError("Cannot upload a source without a name: give options.name");
+): Sending<UploadResult> {
+  return Sending.run(async (tell) => {
+    const { chunkSize = CHUNK_BYTES } = options;
+    if (!Number.isInteger(chunkSize) || chunkSize < 1 || chunkSize > MAX_CHUNK_BYTES) {
+      throw new RangeError(`Cannot use chunkSize: it must be from 1 to ${MAX_CHUNK_BYTES}, not ${chunkSize}`);
+    }
+    const opened = await openSource(source).catch((error) => {
+      throw error instanceof TypeError ? error : sourceError(error);
+    });
+    const name = options.name ?? opened.name;
+    if (name === "") throw new TypeError("Cannot upload a source without a name: give options.name");
 
-  const file = new ChunkedFile(opened, {
-    name,
-    contentType: options.contentType ?? opened.contentType,
-    chunkSize,
-    checksum,
+    const upload = (streamId: string, resume: boolean) =>
+      send(core, opened, { ...options, name, streamId, resume }, tell);
+    if (options.streamId !== undefined) return await upload(options.streamId, true);
+    const key = opened.fingerprint && await memory?.keyOf(`${opened.fingerprint} ${name}`);
+    using claim = key === undefined ? undefined : memory?.claim(key);
+    if (memory === undefined || key === undefined || claim === undefined) return await upload(newStreamId(), false);
+    return await remembered(memory, key, upload);
   });
-  const meter = createMeter(options.onProgress, opened.size);
-  const result = await callClientStreaming(endpoint, FileUploadService.method.uploadFile, {
-    items: file.chunks(),
-    write: writeChunk,
-    onBatch: () => meter?.(file.sent),
-    signal,
-  });
-  if (file.checksum !== undefined && result.checksum !== file.checksum) {
-    throw new ConnectError(
-      `"${name}" has SHA-256 ${file.checksum}, but the server stored ${result.checksum} as ${result.fileId}`,
-      Code.DataLoss,
+}
+
+/** An upload that is remembered until it has ended, and goes on if it was. */
+async function remembered(
+  memory: UploadMemory,
+  key: string,
+  upload: (streamId: string, resume: boolean) => Promise<UploadResult>,
+): Promise<UploadResult> {
+  const known = await memory.recall(key);
+  if (known !== undefined) {
+    try {
+      const result = await upload(known, true);
+      await memory.forget(key);
+      return result;
+    } catch (error) {
+      // What was sent then has expired, or is of a file that looked the same: the upload begins anew.
+      const { code } = toSluiceError(error);
+      if (code !== Code.FailedPrecondition && code !== Code.AlreadyExists) throw error;
+    }
+  }
+  const streamId = newStreamId();
+  await memory.remember(key, streamId);
+  try {
+    const result = await upload(streamId, false);
+    await memory.forget(key);
+    return result;
+  } catch (error) {
+    // What the server refuses, it would refuse again.
+    if (toSluiceError(error).reason === "server" && !toSluiceError(error).retryable) await memory.forget(key);
+    throw error;
+  }
+}
+
+/** Sends the file as a stream. */
+async function send(
+  core: Core,
+  source: OpenSource,
+  options: UploadOptions & { name: string; streamId: string; resume: boolean },
+  tell: (meter: Meter) => void,
+): Promise<UploadResult> {
+  const { name, contentType = source.contentType, chunkSize = CHUNK_BYTES, checksum = true } = options;
+  const { clock, rate } = core;
+  const feed = new FileFeed(source, { name, contentType, chunkSize, checksum, clock, rate });
+  const meter = new Meter(feed, clock);
+  const onProgress = () => {
+    tell(meter);
+    options.onProgress?.(meter.progress);
+  };
+  let result: UploadResult;
+  try {
+    result = await new Sender(core, FILE, feed, { ...options, onProgress }).run();
+  } catch (error) {
+    throw await explained(error, source, name);
+  }
+  if (feed.checksum !== undefined && result.checksum !== feed.checksum) {
+    const { streamId } = options;
+    throw new SluiceError(
+      `"${name}" has SHA-256 ${feed.checksum}, but the server stored ${result.checksum} as ${result.fileId}`,
+      { code: Code.DataLoss, reason: "damaged", retryable: false, streamId, committed: feed.committed },
     );
   }
   return result;
 }
 
+/** A source that changed while it was sent explains what the server says of its bytes. */
+async function explained(error: unknown, source: OpenSource, name: string): Promise<SluiceError> {
+  const failure = toSluiceError(error);
+  const ofBytes = failure.reason === "server" &&
+    (failure.code === Code.DataLoss || failure.code === Code.AlreadyExists);
+  if (!ofBytes || !await source.changed()) return failure;
+  const { streamId, committed } = failure;
+  return new SluiceError(`"${name}" changed while it was sent: ${failure.rawMessage}`, {
+    code: failure.code,
+    reason: "source",
+    retryable: false,
+    cause: failure,
+    streamId,
+    committed,
+  });
+}
+
+function sourceError(cause: unknown): SluiceError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new SluiceError(`Cannot open the source: ${message}`, {
+    code: Code.NotFound,
+    reason: "source",
+    retryable: false,
+    cause,
+    committed: 0,
+  });
+}
+
 /** Implements `uploadFiles` of the client. */
 export async function uploadFiles(
-  endpoint: Endpoint,
+  core: Core,
+  memory: UploadMemory | undefined,
   items: Iterable<UploadItem>,
   options: UploadFilesOptions = {},
 ): Promise<UploadOutcome[]> {
@@ -105,7 +189,7 @@ export async function uploadFiles(
     for (const [index, item] of entries) {
       const { source, ...own } = isNamed(item) ? item : { source: item };
       try {
-        const result = await uploadFile(endpoint, source, {
+        const result = await uploadFile(core, memory, source, {
           ...common,
           ...own,
           onProgress: onProgress && ((progress) => onProgress(index, progress)),

@@ -1,8 +1,15 @@
-import { assert, assertEquals, assertGreater, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createSluice, type FileSource } from "../../client/mod.ts";
+import { createSluice, type FileSource, SluiceError } from "../../client/mod.ts";
 import { type FileChunk, FileUploadService } from "../../gen/sluice/v1/file_upload_pb.ts";
 import { invalidArgument } from "../../errors.ts";
 import { type FakeServer, serveConnect } from "./fake_server.ts";
@@ -22,8 +29,10 @@ function serveUploads(uploads: FileChunk[][], options: { checksum?: string; onCa
           hash.update(chunk.data);
         }
         return {
-          fileId: `id-${uploads.length}`,
-          fileName: seen[0].fileName,
+          // Without its last chunk, it is a window.
+          fileId: seen.at(-1)?.isLastChunk ? `id-${uploads.length}` : "",
+          committed: seen.reduce((sum, chunk) => sum + BigInt(chunk.data.length), 0n),
+          fileName: seen[0]?.fileName,
           totalSize: BigInt(seen.reduce((sum, chunk) => sum + chunk.data.length, 0)),
           checksum: options.checksum ?? hash.digest("hex"),
           status: "completed",
@@ -153,11 +162,13 @@ Deno.test("uploadFile() fails with what the source throws, and stores nothing as
     await Promise.resolve();
     throw new RangeError("the disk is gone");
   }
-  await assertRejects(
+  const error = await assertRejects(
     () => createSluice({ url: server.url }).uploadFile(failing(), { name: "a.txt", chunkSize: CHUNK }),
-    RangeError,
+    SluiceError,
     "the disk is gone",
   );
+  assertEquals(error.reason, "source");
+  assertInstanceOf(error.cause, RangeError);
   assert(uploads.flat().every((chunk) => !chunk.isLastChunk));
 });
 

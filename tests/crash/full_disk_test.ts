@@ -44,7 +44,7 @@ for (const [what, floor] of [["to the floor", 8 * MIB], ["to the last byte", 0]]
       await using disk = await makeSmallDisk(200);
       const port = freePort();
       const url = `http://127.0.0.1:${port}`;
-      const sluice = createSluice({ url });
+      const sluice = createSluice({ url, retry: false });
       const env = {
         SLUICE_DATA: `${disk.path}/data`,
         SLUICE_BLOBS: blobs === "file" ? `file:${disk.path}/data/blobs` : "kv:",

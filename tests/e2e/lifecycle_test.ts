@@ -64,7 +64,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
         const sluice = createSluice({ url: server.url });
         fileId = await sendAll(sluice);
         // Sends on for as long as the call lives.
-        const open = sluice.sendPoints(endlessPoints());
+        const open = createSluice({ url: server.url, retry: false }).sendPoints(endlessPoints());
         const failure = assertRejects(() => open);
         await until(async () => {
           const { series } = await sluice.queryMetrics({ source: "open", metric: "x" });

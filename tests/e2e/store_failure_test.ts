@@ -1,23 +1,26 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { statfs } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
-import { Code, ConnectError, createSluice, type Sluice } from "../../client/mod.ts";
+import { Code, ConnectError, createSluice, type Sluice, type SluiceError } from "../../client/mod.ts";
+import { FileChunkSchema, FileUploadService } from "../../gen/sluice/v1/file_upload_pb.ts";
 import { GIB, KV_TIMEOUT_MS, MIB } from "../../limits.ts";
 import { sha256, textBytes } from "../support/chunks.ts";
 import { keysIn } from "../support/data_dir.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { retryInfo } from "../support/wire.ts";
+import { envelope, receipt, retryInfo, sendBody } from "../support/wire.ts";
 
 const now = Date.now();
 const point = (source: string) => ({ source, timestamp: now, metrics: { x: 1 } });
 const entry = (application: string) => ({ application, timestamp: now, message: "hello" });
 
 /** UNAVAILABLE, with RetryInfo. */
-async function assertUnavailable(call: () => Promise<unknown>): Promise<void> {
+async function assertUnavailable(call: () => Promise<unknown>): Promise<ConnectError> {
   const error = await assertRejects(call, ConnectError);
   assertEquals(Code[error.code], "Unavailable", error.message);
   assert(retryInfo(error) !== undefined, error.message);
+  return error;
 }
 
 async function countPoints(sluice: Sluice, source: string): Promise<number> {
@@ -41,29 +44,33 @@ async function readiness(url: string): Promise<number> {
 
 Deno.test("blobs directory gone: uploads are UNAVAILABLE, the rest works, and it recovers", async () => {
   await using server = await startServer();
-  const sluice = createSluice({ url: server.url });
+  const sluice = createSluice({ url: server.url, retry: false });
   const blobs = `${server.dir}/blobs`;
   const data = textBytes(2 * MIB);
   const before = await sluice.uploadFile(data, { name: "before.csv" });
 
   await Deno.rename(blobs, `${blobs}.away`);
   await Deno.writeTextFile(blobs, "not a directory");
-  await assertUnavailable(() => sluice.uploadFile(data, { name: "during.csv" }));
-  await assertUnavailable(() => sluice.uploadFile(textBytes(1), { name: "during.csv" }));
+  const broken = await assertUnavailable(() => sluice.uploadFile(data, { name: "during.csv" }));
+  await assertUnavailable(() => sluice.uploadFile(textBytes(1), { name: "small.csv" }));
   await assertUnavailable(() => download(sluice, before.fileId));
   assertEquals((await sluice.sendPoints([point("a")])).successfulCount, 1);
   assertEquals((await sluice.files.list()).files.map(({ fileName }) => fileName), ["before.csv"]);
 
   await Deno.remove(blobs);
   await Deno.rename(`${blobs}.away`, blobs);
+  const during = await sluice.uploadFile(data, { name: "during.csv", streamId: (broken as SluiceError).streamId });
   const after = await sluice.uploadFile(data, { name: "after.csv" });
-  for (const { fileId } of [before, after]) assertEquals(sha256(await download(sluice, fileId)), sha256(data));
-  assertEquals((await keysIn(server.dir, "blob")).length, 2);
+  for (const { fileId } of [before, during, after]) {
+    assertEquals(sha256(await download(sluice, fileId)), sha256(data));
+  }
+  // That of the small one waits to be gone on with.
+  assertEquals((await keysIn(server.dir, "blob")).length, 4);
 });
 
 Deno.test("KV locked: UNAVAILABLE in time, /readyz 503, and what was acknowledged is there afterwards", async () => {
   await using server = await startServer();
-  const sluice = createSluice({ url: server.url });
+  const sluice = createSluice({ url: server.url, retry: false });
   const data = textBytes(100_000);
   const before = await sluice.uploadFile(data, { name: "before.csv" });
   assertEquals((await sluice.sendPoints([point("before")])).successfulCount, 1);
@@ -104,7 +111,7 @@ Deno.test("free-space floor: writes are UNAVAILABLE, reads and deleting work, an
     // Others use the disk too: the floor is as far from what is free as from what is left under the ballast.
     const floor = bavail * bsize - 150 * MIB;
     await using server = await startServer({ dir, env: { SLUICE_MIN_FREE_BYTES: String(floor) } });
-    const sluice = createSluice({ url: server.url });
+    const sluice = createSluice({ url: server.url, retry: false });
     const data = textBytes(2 * MIB);
     const [kept, deleted] = [
       await sluice.uploadFile(data, { name: "kept.csv" }),
@@ -134,14 +141,14 @@ Deno.test("free-space floor: writes are UNAVAILABLE, reads and deleting work, an
   }
 });
 
-Deno.test("free-space floor: an upload that runs into it is UNAVAILABLE and leaves nothing", async () => {
+Deno.test("free-space floor: an upload without an id that runs into it is UNAVAILABLE and leaves nothing", async () => {
   const dir = await makeQuietDir();
   try {
     const { bavail, bsize } = await statfs(dir);
     const floor = bavail * bsize - 150 * MIB;
     await using server = await startServer({ dir, env: { SLUICE_MIN_FREE_BYTES: String(floor) } });
-    const sluice = createSluice({ url: server.url });
-    await assertUnavailable(() => sluice.uploadFile(untilFull(dir), { name: "endless.csv" }));
+    const body = ReadableStream.from(untilFull(dir));
+    await assertUnavailable(() => receipt(sendBody(server.url, FileUploadService.method.uploadFile, body)));
     assertEquals(await keysIn(dir, "blob", "file"), []);
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -156,14 +163,20 @@ async function makeQuietDir(): Promise<string> {
   return await Deno.makeTempDir({ ...options, dir: "/dev/shm" });
 }
 
-/** A file that goes on while the disk fills up. */
-async function* untilFull(dir: string): AsyncGenerator<Uint8Array> {
-  const part = textBytes(MIB);
-  yield part;
+/** The body of an upload that goes on while the disk fills up. */
+async function* untilFull(dir: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const data = textBytes(MIB);
+  let offset = 0;
+  const chunk = () => {
+    const message = create(FileChunkSchema, { fileName: "endless.csv", data, offset: BigInt(offset) });
+    offset += data.length;
+    return envelope(toBinary(FileChunkSchema, message));
+  };
+  yield chunk();
   await fill(`${dir}/ballast`, 300 * MIB);
   const deadline = performance.now() + 20_000;
   while (performance.now() < deadline) {
-    yield part;
+    yield chunk();
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -27,10 +27,11 @@ async function withDir(fn: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** A client on connections of its own: one for each call. */
+/** A client on connections of its own, one for each call, which fails when one does. */
 function ownConnections(url: string): Sluice {
   return createSluice({
     url,
+    retry: false,
     async fetch(input, init) {
       const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
       const response = await fetch(input, { ...init, client });

@@ -1,0 +1,45 @@
+/**
+ * Time and chance as parameters, so that a test can move the one and fix the other.
+ *
+ * @module
+ */
+
+/** Where time comes from. */
+export interface Clock {
+  /** Milliseconds on a clock that never goes back or jumps; its zero means nothing. */
+  elapsed(): number;
+  /** Calls `fn` once after `ms`; the returned function cancels it. */
+  setTimer(ms: number, fn: () => void): () => void;
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  elapsed: () => performance.now(),
+  setTimer(ms, fn) {
+    const id = setTimeout(fn, ms);
+    return () => clearTimeout(id);
+  },
+};
+
+/** A number from 0 up to 1, each time another. */
+export type Random = () => number;
+
+/**
+ * Resolves after so many ms.
+ *
+ * @throws The signal's reason, at once when it is aborted.
+ */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.setTimer(ms, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}

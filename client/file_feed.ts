@@ -1,0 +1,263 @@
+/**
+ * A file on its way. What can be read again is read again after a failure; of other sources the client keeps what is not
+ * committed, up to a window.
+ *
+ * @module
+ */
+import { FileCutter, type FilePart, writeChunk } from "./chunks.ts";
+import type { Clock } from "./clock.ts";
+import { withResolvers } from "./deferred.ts";
+import { EnvelopeBatch } from "./envelope.ts";
+import { type Feed, type OpenWindow, Turns, WindowSize } from "./feed.ts";
+import { FILE_WINDOW_BYTES, MIN_WINDOW_BYTES, STREAMED_WINDOW_MS, WINDOW_BYTES } from "./limits.ts";
+import type { RateLimit } from "./rate.ts";
+import type { OpenSource } from "./source.ts";
+import type { Way } from "./way.ts";
+
+/** How long a window of a file stays open, ms: longer than one of items, for the server commits on its way. */
+const FILE_WINDOW_MS = 4 * STREAMED_WINDOW_MS;
+
+/** What goes with the chunks of a file. */
+export interface FileFeedOptions {
+  name: string;
+  contentType: string;
+  /** Bytes of data in each chunk but the last. */
+  chunkSize: number;
+  /** Whether to send SHA-256s of the chunks and of the file. */
+  checksum: boolean;
+  clock: Clock;
+  rate: RateLimit;
+}
+
+export class FileFeed implements Feed {
+  committed = 0;
+  sent = 0;
+  skipped = 0;
+  bytes = 0;
+  failure: { error: unknown } | undefined;
+  readonly #source: OpenSource;
+  readonly #options: FileFeedOptions;
+  readonly #cutter: FileCutter;
+  readonly #size: WindowSize;
+  readonly #turns = new Turns();
+  /** The part that is read ahead. */
+  #peeked: Promise<FilePart | undefined> | undefined;
+  /** Where the next part begins, if nothing fails. */
+  #at = 0;
+  /** The last call failed, or left something out: what comes next begins at `committed`. */
+  #astray = false;
+
+  constructor(source: OpenSource, options: FileFeedOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#cutter = new FileCutter(source, options);
+    const max = source.seekable ? FILE_WINDOW_BYTES : WINDOW_BYTES;
+    this.#size = new WindowSize(MIN_WINDOW_BYTES, max, WINDOW_BYTES);
+  }
+
+  get total(): number | undefined {
+    return this.#source.size;
+  }
+
+  /** A file's own chunks say where it ends. */
+  get end(): undefined {
+    return undefined;
+  }
+
+  get drained(): boolean {
+    return this.committed >= this.#at;
+  }
+
+  /** Lower-case hex SHA-256 of the file, once all of it was read. */
+  get checksum(): string | undefined {
+    return this.#cutter.checksum;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  async skipTo(committed: number): Promise<void> {
+    try {
+      await this.#cutter.skipTo(committed);
+    } catch (error) {
+      this.failure = { error };
+    }
+    this.committed =
+      this.sent =
+      this.skipped =
+      this.#at =
+        committed;
+  }
+
+  async ready(): Promise<void> {
+    if (this.#astray || this.committed !== this.#at) await this.#goBack();
+    if (this.failure === undefined) await this.peek();
+  }
+
+  open(way: Way, onProgress: () => void): OpenWindow {
+    return new FileWindow(this, way, this.#size.bytes, onProgress);
+  }
+
+  async ahead(): Promise<void> {
+    // A part is read ahead as it is; more than that would be kept for nothing, should the call fail.
+  }
+
+  commit(committed: number): void {
+    this.committed = committed;
+    this.#cutter.commit(committed);
+  }
+
+  fit(ms: number, failed: boolean): void {
+    this.#size.fit(ms, failed);
+    this.#astray ||= failed;
+  }
+
+  release(): void {
+    this.#cutter.close();
+  }
+
+  /** The next part, which stays the next. A failure is kept, and there is no next then. */
+  peek(): Promise<FilePart | undefined> {
+    return this.#peeked ??= this.#cutter.next().catch((error) => {
+      this.failure ??= { error };
+      return undefined;
+    });
+  }
+
+  /** The part has been taken: the one after it is read meanwhile. */
+  take(part: FilePart): void {
+    this.#peeked = undefined;
+    this.#at = part.offset + part.data.length;
+    this.#astray = false;
+    if (!part.last) void this.peek();
+  }
+
+  /** Writes a part as a chunk. */
+  async write(batch: EnvelopeBatch, { offset, data, digest, last }: FilePart, first: boolean): Promise<void> {
+    const { name, contentType } = this.#options;
+    batch.begin();
+    writeChunk(batch, {
+      fileName: first ? name : "",
+      contentType: first ? contentType : "",
+      data,
+      offset,
+      totalSize: this.#source.size ?? 0,
+      isLastChunk: last,
+      checksum: await digest ?? "",
+      fileChecksum: last ? this.checksum ?? "" : "",
+    });
+    batch.end();
+  }
+
+  /** A piece of the body is handed to the transport. */
+  async hand(piece: Uint8Array, sent: number): Promise<void> {
+    this.bytes += piece.length;
+    this.sent = Math.max(this.sent, sent);
+    await this.#options.rate.spend(0, piece.length);
+    await this.#turns.take();
+  }
+
+  async #goBack(): Promise<void> {
+    await this.#peeked;
+    this.#peeked = undefined;
+    this.#at = this.committed;
+    this.#astray = false;
+    if (this.failure === undefined) this.#cutter.rewind(this.committed);
+  }
+}
+
+/** One call of a file. */
+class FileWindow implements OpenWindow {
+  readonly start: number;
+  readonly end: undefined;
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | Promise<Blob>;
+  readonly made: Promise<void>;
+  readonly ms = FILE_WINDOW_MS;
+  readonly #batch = new EnvelopeBatch();
+  readonly #timeUp: Promise<void>;
+  readonly #cancelTimer: () => void;
+  #parts = 0;
+  /** Bytes of data so far. */
+  #taken = 0;
+  #sent: number;
+  /** It has all that it is to have. */
+  #complete = false;
+  #stopped = false;
+  #setMade!: () => void;
+  #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
+
+  constructor(readonly feed: FileFeed, way: Way, readonly limit: number, readonly onProgress: () => void) {
+    this.start = this.#sent = feed.committed;
+    this.made = new Promise((resolve) => this.#setMade = resolve);
+    const { promise, resolve } = withResolvers<void>();
+    this.#timeUp = promise;
+    const cancel = feed.clock.setTimer(this.ms, resolve);
+    this.#cancelTimer = () => {
+      cancel();
+      resolve();
+    };
+    this.body = way === "stream" ? this.#stream() : this.#whole(Math.min(limit, WINDOW_BYTES));
+  }
+
+  stop(reason: unknown): void {
+    this.#finish();
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#controller?.error(reason);
+  }
+
+  #stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: async (controller) => {
+        const piece = await this.#next(this.limit);
+        if (this.#stopped) return;
+        if (piece !== undefined) return controller.enqueue(piece);
+        this.#stopped = true;
+        this.#finish();
+        controller.close();
+      },
+      cancel: () => {
+        this.#stopped = true;
+        this.#finish();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  async #whole(limit: number): Promise<Blob> {
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    for (let piece = await this.#next(limit); piece !== undefined; piece = await this.#next(limit)) pieces.push(piece);
+    this.#finish();
+    return new Blob(pieces);
+  }
+
+  /** The next piece of the body; undefined at its end. */
+  async #next(limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    while (this.#batch.empty) {
+      if (this.#complete || this.#stopped) return undefined;
+      // A source that is slow does not keep a window open.
+      const part = await Promise.race([this.feed.peek(), this.#timeUp]);
+      if (part === undefined || this.#stopped) {
+        this.#complete = true;
+        return undefined;
+      }
+      this.feed.take(part);
+      await this.feed.write(this.#batch, part, this.#parts++ === 0);
+      this.#taken += part.data.length;
+      this.#sent = part.offset + part.data.length;
+      this.#complete = part.last || this.#taken >= limit;
+    }
+    const piece = this.#batch.take();
+    await this.feed.hand(piece, this.#sent);
+    this.onProgress();
+    return piece;
+  }
+
+  #finish(): void {
+    this.#cancelTimer();
+    this.#setMade();
+  }
+}

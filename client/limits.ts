@@ -1,0 +1,93 @@
+/**
+ * Every number that bounds what the client holds, waits for or tries, with its reason.
+ *
+ * @module
+ */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+/**
+ * Bytes of the largest window of points or logs. The client holds one on its way and the one being filled, so this
+ * bounds its memory; and each window costs a round trip and a commit, which should be little beside its bytes.
+ */
+export const WINDOW_BYTES = 8 * MIB;
+
+/**
+ * Bytes of the smallest window. After a failure windows get smaller, so that one gets through between two cuts of a
+ * bad network; below this, the cost of a call is larger than that of its bytes.
+ */
+export const MIN_WINDOW_BYTES = 64 * KIB;
+
+/**
+ * Items of the largest window: a receipt that does not come makes so many uncertain, and the server looks at each of
+ * them again when they are sent again. It is reached by items below 100 bytes only.
+ */
+export const WINDOW_ITEMS = 100_000;
+
+/**
+ * Bytes that a long-lived writer takes from a caller who does not wait when he is told to; then it refuses. Several
+ * parts of a program may write at once, each of them one item more than there is room for.
+ */
+export const MAX_UNAWAITED_BYTES = 64 * MIB;
+
+/** How long a streamed window stays open for a slow producer, ms: so often its items are known to be durable. */
+export const STREAMED_WINDOW_MS = 5 * SECOND;
+
+/** How long items wait for more before a window is sent whole, ms: so late do others see them. */
+export const WHOLE_WINDOW_MS = SECOND;
+
+/**
+ * Bytes of a file in one streamed call, where the source can be read again. Each call begins a piece of the stored
+ * file, and syncs the disk, so it should be large; what a cut costs is little, for the server commits once a second.
+ */
+export const FILE_WINDOW_BYTES = 64 * MIB;
+
+/** How long a receipt may take once a window has been sent, or all of one that is sent whole, ms. */
+export const CALL_TIMEOUT_MS = 30 * SECOND;
+
+/** How long a question about a stream, or an endpoint's health, may take, ms. */
+export const ASK_TIMEOUT_MS = 5 * SECOND;
+
+/** The first wait before a retry is up to so long, ms; the next ones up to twice as long as the one before. */
+export const BACKOFF_MS = 100;
+
+/** The longest wait before a retry, ms, unless the server asks for more. */
+export const MAX_BACKOFF_MS = 10 * SECOND;
+
+/** How long nothing of a stream may be committed, failure after failure, before the client gives it up, ms. */
+export const GIVE_UP_MS = 5 * MINUTE;
+
+/** The same, as long as no endpoint has ever answered this client: an address that is wrong should show soon, ms. */
+export const FIRST_CONTACT_MS = 10 * SECOND;
+
+/** Retries that may happen at once, of all streams of a client together. */
+export const RETRY_BURST = 20;
+
+/** Retries a second in the long run: a server that is in trouble is not to be kept there by those it has failed. */
+export const RETRIES_PER_SECOND = 4;
+
+/** Failures in a row after which an endpoint is ejected. Of one, the network may be to blame. */
+export const BREAKER_FAILURES = 5;
+
+/** How long an endpoint stays ejected before it is probed, ms; twice as long after each probe that fails. */
+export const EJECTION_MS = SECOND;
+
+/** The longest time between two probes of an ejected endpoint, ms. */
+export const MAX_EJECTION_MS = 30 * SECOND;
+
+/** Bytes of a chunk of a file by default: two digests and a message cost a few percent of it. */
+export const CHUNK_BYTES = 256 * KIB;
+
+/** Bytes of a chunk at the most: a server takes messages of 4 MiB, of which the chunk's other fields need a little. */
+export const MAX_CHUNK_BYTES = 4 * MIB - 4 * KIB;
+
+/** Files that are uploaded at once by default. */
+export const MAX_CONCURRENCY = 4;
+
+/**
+ * How long the client remembers an upload that broke off, ms. The server removes one that stands still for a day; what
+ * it still knows, GetStream tells.
+ */
+export const UPLOAD_MEMORY_MS = 7 * 24 * 60 * MINUTE;

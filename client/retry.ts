@@ -1,0 +1,128 @@
+/**
+ * When to try again, and when to give up.
+ *
+ * @module
+ */
+import { type Clock, type Random, sleep } from "./clock.ts";
+import { Code, ExponentialBackoff } from "./deps.ts";
+import { SluiceError } from "./errors.ts";
+import { BACKOFF_MS, FIRST_CONTACT_MS, GIVE_UP_MS, MAX_BACKOFF_MS, RETRIES_PER_SECOND, RETRY_BURST } from "./limits.ts";
+import { TokenBucket } from "./rate.ts";
+
+/** How failures that a retry can cure are met. */
+export interface RetryOptions {
+  /** The first wait is a random time up to this, ms; each one after it up to twice as long. Default: 100. */
+  baseMs?: number;
+  /** The longest wait, ms, unless the server asks for more. Default: 10,000. */
+  maxMs?: number;
+  /** Failures in a row, with nothing committed between them, after which to give up. Default: any number. */
+  maxFailures?: number;
+  /** How long nothing may get committed, failure after failure, ms. Default: 5 minutes. */
+  giveUpMs?: number;
+  /** The same, for as long as the server has never answered, ms. Default: 10 seconds. */
+  firstContactMs?: number;
+  /** Retries at once, of all streams of the client together. Default: 20. */
+  budget?: number;
+  /** Retries a second in the long run. Default: 4. */
+  budgetPerSecond?: number;
+}
+
+/** What all streams of a client have in common: the budget, and whether the server has ever answered. */
+export class RetryPolicy {
+  readonly options: Required<RetryOptions>;
+  readonly backoff: ExponentialBackoff<number>;
+  readonly budget: TokenBucket;
+  /** Whether any endpoint has ever answered. */
+  reached = false;
+
+  constructor(options: RetryOptions | false, readonly clock: Clock, random: Random) {
+    this.options = {
+      baseMs: BACKOFF_MS,
+      maxMs: MAX_BACKOFF_MS,
+      maxFailures: options === false ? 0 : Infinity,
+      giveUpMs: GIVE_UP_MS,
+      firstContactMs: FIRST_CONTACT_MS,
+      budget: RETRY_BURST,
+      budgetPerSecond: RETRIES_PER_SECOND,
+      ...options || {},
+    };
+    const { baseMs, maxMs, budget, budgetPerSecond } = this.options;
+    this.budget = new TokenBucket(budgetPerSecond, budget, clock);
+    this.backoff = new ExponentialBackoff<number>({
+      initialDelay: baseMs,
+      maxDelay: maxMs,
+      // Full jitter, from a source of chance that a test can give.
+      generator: (attempt = 0, { initialDelay, maxDelay }) => [
+        random() * Math.min(maxDelay, initialDelay * 2 ** attempt),
+        attempt + 1,
+      ],
+    });
+  }
+}
+
+/** The retries of one stream, or of one call that is none. */
+export class Retries {
+  /** Failures since something was committed. */
+  failures = 0;
+  readonly #policy: RetryPolicy;
+  readonly #signal: AbortSignal | undefined;
+  /** When the caller's patience ends. */
+  readonly #deadline: number;
+  /** When something was last committed, or the first try began. */
+  #progressAt: number;
+  #backoff: ReturnType<ExponentialBackoff<number>["next"]> | undefined;
+
+  constructor(policy: RetryPolicy, { signal, deadlineMs = Infinity }: { signal?: AbortSignal; deadlineMs?: number }) {
+    this.#policy = policy;
+    this.#signal = signal;
+    this.#progressAt = policy.clock.elapsed();
+    this.#deadline = this.#progressAt + deadlineMs;
+  }
+
+  /** How long a call that begins now may take, ms. @throws {SluiceError} if the overall deadline has passed. */
+  timeLeft(callMs: number): number {
+    const left = this.#deadline - this.#policy.clock.elapsed();
+    if (left <= 0) throw this.deadlineError();
+    return Math.min(left, callMs);
+  }
+
+  /** Something was committed, or a first call goes out: whatever failed before is forgotten. */
+  progress(): void {
+    this.failures = 0;
+    this.#backoff = undefined;
+    this.#progressAt = this.#policy.clock.elapsed();
+  }
+
+  /**
+   * How long to wait before the next try, ms.
+   *
+   * @param elsewhere whether another endpoint is there, which need not wait for what this one asked for.
+   * @throws {SluiceError} the error, if it is final; or that the deadline comes first.
+   */
+  next(error: SluiceError, elsewhere: boolean): number {
+    const { clock, options, backoff, budget, reached } = this.#policy;
+    if (!error.retryable || ++this.failures > options.maxFailures) throw error;
+    const now = clock.elapsed();
+    const patience = reached ? options.giveUpMs : Math.min(options.giveUpMs, options.firstContactMs);
+    if (now - this.#progressAt >= patience) throw error;
+    this.#backoff = this.#backoff === undefined ? backoff.next() : this.#backoff.next(undefined);
+    const asked = elsewhere && error.code !== Code.ResourceExhausted ? 0 : error.retryAfterMs ?? 0;
+    const wait = Math.max(this.#backoff.duration, asked, budget.take(1));
+    if (now + wait >= this.#deadline) throw this.deadlineError(error);
+    return wait;
+  }
+
+  /** Waits. @throws The signal's reason. */
+  async wait(ms: number): Promise<void> {
+    await sleep(this.#policy.clock, ms, this.#signal);
+  }
+
+  deadlineError(cause?: unknown): SluiceError {
+    return new SluiceError("The deadline passed before all was committed", {
+      code: Code.DeadlineExceeded,
+      reason: "deadline",
+      retryable: true,
+      cause,
+    });
+  }
+}
