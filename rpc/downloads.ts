@@ -7,7 +7,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { FileUploadService } from "../services/file_upload.ts";
 import type { ByteRange } from "../store/types.ts";
-import { plain } from "./responses.ts";
+import { listsTag, plain } from "./responses.ts";
 import { TENANT } from "./router.ts";
 
 export async function serveFile(
@@ -73,12 +73,6 @@ export function parseRange(header: string | null, size: number): ByteRange | "un
   const end = match[2] === "" ? size : Math.min(Number(match[2]) + 1, size);
   if (match[2] !== "" && Number(match[2]) < start) return whole;
   return start >= size ? "unsatisfiable" : { start, end };
-}
-
-/** Whether a list of entity tags names this one. */
-function listsTag(header: string | null, etag: string): boolean {
-  if (header === null) return false;
-  return header.trim() === "*" || header.split(",").some((tag) => tag.trim() === etag);
 }
 
 /** Percent-encoded as RFC 8187, section 3.2, has it. */

@@ -1,5 +1,5 @@
 /**
- * Everything that is served, in connect-es's universal shape: RPC, downloads, health. Each host feeds it, so that they
+ * Everything that is served, in connect-es's universal shape: RPC, downloads, the client, health. Each host feeds it, so that they
  * cannot drift apart.
  *
  * @module
@@ -8,6 +8,7 @@ import { ConnectError } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { FileUploadService } from "../services/file_upload.ts";
 import { brokenOff, callerGone } from "./broken_off.ts";
+import { serveClientModule } from "./client_module.ts";
 import { serveFile } from "./downloads.ts";
 import { logEvent } from "./log.ts";
 import { plain } from "./responses.ts";
@@ -28,6 +29,8 @@ export function createHttpHandler({ router, files, isReady }: HttpHandlerOptions
       const handler = router.get(path);
       if (handler) return await serveRpc(handler, request);
       if (path.startsWith("/files/")) return await serveFile(files, path.slice("/files/".length), request);
+      const module = serveClientModule(path, request);
+      if (module) return module;
       if (request.method !== "GET" && request.method !== "HEAD") return plain(404, "not found");
       if (path === "/healthz") return plain(200, "ok");
       if (path === "/readyz") return await isReady() ? plain(200, "ready") : plain(503, "not ready");

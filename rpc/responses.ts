@@ -20,3 +20,9 @@ export function plain(status: number, text: string, header: Record<string, strin
     body: createAsyncIterable([bytes]),
   };
 }
+
+/** Whether a list of entity tags names this one. */
+export function listsTag(header: string | null, etag: string): boolean {
+  if (header === null) return false;
+  return header.trim() === "*" || header.split(",").some((tag) => tag.trim() === etag);
+}

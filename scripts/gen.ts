@@ -1,15 +1,18 @@
 /**
- * Makes gen/ from proto/; with `--check` only says whether it is what proto/ makes.
+ * Makes gen/ from proto/ and client/; with `--check` only says whether it is what they make.
  *
  * @module
  */
+import { writeClientModule } from "./client_module.ts";
 import { BUF, deno, ROOT } from "./run.ts";
 
-if (!Deno.args.includes("--check")) Deno.exit(await deno(...BUF, "generate") ? 0 : 1);
+if (!Deno.args.includes("--check")) {
+  Deno.exit(await deno(...BUF, "generate") && await writeClientModule(`${ROOT}gen`) ? 0 : 1);
+}
 
 const fresh = await Deno.makeTempDir({ prefix: "sluice-gen-" });
 try {
-  if (!await deno(...BUF, "generate", "-o", fresh)) Deno.exit(1);
+  if (!await deno(...BUF, "generate", "-o", fresh) || !await writeClientModule(`${fresh}/gen`)) Deno.exit(1);
   const [made, committed] = [await contents(`${fresh}/gen`), await contents(`${ROOT}gen`)];
   const stale = [...new Set([...made.keys(), ...committed.keys()])].filter((p) => made.get(p) !== committed.get(p));
   if (stale.length > 0) {
