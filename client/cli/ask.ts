@@ -1,0 +1,169 @@
+/**
+ * `sluice query`, `sluice search`: questions about points and logs.
+ *
+ * @module
+ */
+import { Aggregation } from "../mod.ts";
+import { collectPairs, commaSeparated, parseDuration, parseMoment, parseQuantiles, wholeNumber } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import type { Command } from "./deps.ts";
+import { Exit } from "./exit.ts";
+import { count, pairs, table, time } from "./format.ts";
+
+/** Entries of a page of a search. */
+const PAGE_SIZE = 1000;
+
+interface Range {
+  from?: bigint;
+  to?: bigint;
+}
+
+interface QueryOptions extends Range {
+  source?: string;
+  tag?: Record<string, string>;
+  step?: number;
+  aggregate?: string[];
+  quantiles?: number[];
+}
+
+interface SearchOptions extends Range {
+  application?: string;
+  level?: string;
+  field?: Record<string, string>;
+  limit: number;
+}
+
+type Run = (work: (context: Context) => Promise<number>) => Promise<void>;
+
+export function addQuery(program: Command, run: Run): void {
+  program.command("query")
+    .summary("aggregates of a metric; without one, the series that there are")
+    .argument("[metric]", "name of the metric")
+    .option("-s, --source <name>", "only of this source")
+    .option("-t, --tag <name=value>", "only with this tag; can be given again", collectPairs)
+    .option("--from <time>", "begin: a time, or so long ago (default: as far back as points are kept)", parseMoment)
+    .option("--to <time>", "end (default: now)", parseMoment)
+    .option("--step <duration>", "one row for each such time (default: one for all)", parseDuration)
+    .option("--aggregate <names>", "of count, sum, min, max, avg, last; parted by commas", commaSeparated)
+    .option("--quantiles <list>", "such as p50,p95", parseQuantiles)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ sluice query
+  $ sluice query cpu --from 24h --step 1h --quantiles p50,p95
+  $ sluice query cpu --source web-1 --tag zone=a --aggregate min,max --json
+`,
+    )
+    .action((metric: string | undefined, options: QueryOptions) =>
+      run((context) => metric === undefined ? listSeries(context, options) : query(context, metric, options))
+    );
+}
+
+export function addSearch(program: Command, run: Run): void {
+  program.command("search")
+    .summary("find log entries")
+    .argument("[word...]", "words that must all occur")
+    .option("-a, --application <name>", "only of this application")
+    .option("-l, --level <level>", "of this level and above")
+    .option("-f, --field <name=value>", "only with this field; can be given again", collectPairs)
+    .option("--from <time>", "begin: a time, or so long ago (default: as far back as logs are kept)", parseMoment)
+    .option("--to <time>", "end (default: now)", parseMoment)
+    .option("-n, --limit <number>", "entries at the most, newest first", wholeNumber(1, 1_000_000), 100)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ sluice search timeout --level warn --from 1h
+  $ sluice search --application web --field user=42 --limit 1000 --json
+`,
+    )
+    .action((words: string[], options: SearchOptions) => run((context) => search(context, words, options)));
+}
+
+async function query(context: Context, metric: string, options: QueryOptions): Promise<number> {
+  const names = options.aggregate ?? ["count", "min", "avg", "max", "last"];
+  const aggregations = names.map((name) => Aggregation[name.toUpperCase() as keyof typeof Aggregation]);
+  if (aggregations.includes(undefined!)) {
+    context.warn("--aggregate must be of count, sum, min, max, avg, last");
+    return Exit.usage;
+  }
+  const quantiles = options.quantiles ?? [];
+  const { series } = await context.sluice.queryMetrics({
+    metric,
+    source: options.source,
+    tags: options.tag,
+    from: options.from,
+    to: options.to,
+    stepMs: BigInt(options.step ?? 0),
+    aggregations,
+    quantiles,
+  }, { signal: context.signal });
+  if (context.json) {
+    for (const one of series) context.result({ ...one.series, buckets: one.buckets }, "");
+    return Exit.ok;
+  }
+  const rows = series.flatMap(({ series, buckets }) =>
+    buckets.map((bucket) => [
+      time(bucket.timestamp),
+      series?.source ?? "",
+      ...names.map((name) => number(bucket[name as "count"])),
+      ...bucket.quantiles.map(number),
+      pairs(series?.tags ?? {}),
+    ])
+  );
+  context.result(
+    undefined,
+    rows.length === 0
+      ? "no points"
+      : table(["time", "source", ...names, ...quantiles.map((q) => `p${+(q * 100).toFixed(3)}`), "tags"], rows),
+  );
+  return Exit.ok;
+}
+
+async function listSeries(context: Context, { source, tag }: QueryOptions): Promise<number> {
+  for (let pageToken = "";;) {
+    const page = await context.sluice.listSeries({ source, tags: tag, pageSize: PAGE_SIZE, pageToken }, {
+      signal: context.signal,
+    });
+    for (const series of page.series) {
+      context.result(series, `${series.metric}  ${series.source}  ${pairs(series.tags)}`.trimEnd());
+    }
+    pageToken = page.nextPageToken;
+    if (pageToken === "") return Exit.ok;
+  }
+}
+
+async function search(context: Context, words: readonly string[], options: SearchOptions): Promise<number> {
+  let left = options.limit;
+  for (let pageToken = "";;) {
+    const page = await context.sluice.searchLogs({
+      words: [...words],
+      application: options.application,
+      minLevel: options.level,
+      fields: options.field,
+      from: options.from,
+      to: options.to,
+      // A page token goes with an otherwise equal request.
+      pageSize: Math.min(PAGE_SIZE, options.limit),
+      pageToken,
+    }, { signal: context.signal });
+    for (const { id, entry } of page.hits.slice(0, left)) {
+      if (entry === undefined) continue;
+      const { application, level, timestamp, message, fields } = entry;
+      const more = pairs(fields);
+      context.result(
+        { id, application, level, timestamp, message, fields },
+        `${time(timestamp)} ${level.padEnd(5)} ${application}: ${message}${more === "" ? "" : `  ${more}`}`,
+      );
+    }
+    left -= page.hits.length;
+    pageToken = page.nextPageToken;
+    if (pageToken === "" || left <= 0) return Exit.ok;
+  }
+}
+
+function number(value: number | bigint | undefined): string {
+  if (value === undefined) return "";
+  return typeof value === "bigint" ? count(value) : String(+value.toPrecision(6));
+}

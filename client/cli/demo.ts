@@ -1,0 +1,27 @@
+/**
+ * `sluice demo`: a file, points and logs, sent and read back.
+ *
+ * @module
+ */
+import type { Context } from "./context.ts";
+import type { Command } from "./deps.ts";
+import { Exit } from "./exit.ts";
+
+export function addDemo(program: Command, run: (work: (context: Context) => Promise<number>) => Promise<void>): void {
+  program.command("demo")
+    .summary("send a 10 MiB file, points and logs, read them back and compare")
+    .option("--real", "send what is on this machine: its load, memory, CPU and disk")
+    .action((options: { real?: boolean }) => run((context) => demo(context, options.real ?? false)));
+}
+
+async function demo({ url, token, warn }: Context, isReal: boolean): Promise<number> {
+  if (!("Deno" in globalThis)) {
+    warn("the demo needs Deno");
+    return Exit.usage;
+  }
+  // Not known to a bundler or compiler: what it looks at, of this machine, only Deno has.
+  const module = new URL("../demo.ts", import.meta.url).href;
+  const { main } = await import(module);
+  const args = ["--url", url, ...token === undefined ? [] : ["--token", token], ...isReal ? ["--real"] : []];
+  return await main(args) === 0 ? Exit.ok : Exit.refused;
+}

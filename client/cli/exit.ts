@@ -1,0 +1,49 @@
+/**
+ * What the command ends with.
+ *
+ * @module
+ */
+import { ReaderError } from "../readers/lines.ts";
+import { Code, SluiceError, type SluiceReason } from "../mod.ts";
+
+/** Exit codes; docs/cli.md lists them. */
+export const Exit = {
+  /** All of it is stored, or answered. */
+  ok: 0,
+  /** Something was refused, or could not be read; what could be is stored. */
+  refused: 1,
+  /** The arguments are wrong; nothing was done. */
+  usage: 2,
+  /** No server was reached, or it could not go on; the same command goes on later. */
+  unavailable: 3,
+  /** The server does not let this caller do it. */
+  denied: 4,
+  /** SIGINT, as shells have it: the same command goes on. */
+  interrupted: 130,
+} as const;
+
+const UNAVAILABLE: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.Aborted]);
+/** What went wrong here, whatever its code. */
+const MINE: ReadonlySet<SluiceReason> = new Set(["item", "producer", "source"]);
+const DENIED: ReadonlySet<Code> = new Set([Code.Unauthenticated, Code.PermissionDenied]);
+
+/** The exit code for an error that ended a command. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof SluiceError) {
+    if (MINE.has(error.reason)) return Exit.refused;
+    if (DENIED.has(error.code)) return Exit.denied;
+    if (UNAVAILABLE.has(error.code) || error.reason === "foreign") return Exit.unavailable;
+  }
+  return Exit.refused;
+}
+
+/** An error in one line: what happened, what is stored, how to go on. */
+export function explain(error: unknown): string {
+  if (error instanceof ReaderError) return error.message;
+  if (!(error instanceof SluiceError)) return error instanceof Error ? error.message : String(error);
+  const { committed, hint } = error;
+  const stored = committed === undefined ? "" : `; ${committed} are stored`;
+  const code = Code[error.code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase();
+  // The id of a stream, which the hint names, is remembered by the command itself.
+  return `${error.rawMessage} (${code})${stored}${hint.includes("streamId") ? "" : `. ${hint}`}`;
+}

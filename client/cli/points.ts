@@ -1,0 +1,119 @@
+/**
+ * `sluice points`: data points from CSV, NDJSON or Prometheus' text format.
+ *
+ * @module
+ */
+import { hostname } from "node:os";
+import { csvPoints } from "../readers/csv.ts";
+import type { ReaderError, ReaderOptions } from "../readers/lines.ts";
+import { ndjsonPoints } from "../readers/ndjson.ts";
+import { prometheusPoints } from "../readers/prometheus.ts";
+import type { PointInit } from "../mod.ts";
+import { commaSeparated } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import { type Command, Option } from "./deps.ts";
+import { expandPaths, extensionOf, STDIN } from "./inputs.ts";
+import { sendInputs } from "./send.ts";
+
+type Format = "csv" | "ndjson" | "prometheus";
+
+interface Options {
+  format?: Format;
+  source?: string;
+  delimiter?: string;
+  timestampColumn?: string;
+  sourceColumn?: string;
+  metricColumn?: string;
+  valueColumn?: string;
+  tagColumns?: string[];
+  metricColumns?: string[];
+  encoding?: string;
+  skipBad?: boolean;
+}
+
+const BY_EXTENSION: Readonly<Record<string, Format>> = {
+  ".csv": "csv",
+  ".tsv": "csv",
+  ".json": "ndjson",
+  ".jsonl": "ndjson",
+  ".ndjson": "ndjson",
+  ".prom": "prometheus",
+  ".txt": "prometheus",
+  ".om": "prometheus",
+};
+
+export function addPoints(program: Command, run: (work: (context: Context) => Promise<number>) => Promise<void>): void {
+  program.command("points")
+    .summary("send data points from CSV, NDJSON or Prometheus' text format")
+    .description("Sends the data points of files, or of standard input (-). One that was interrupted goes on.")
+    .argument("<file...>", "files, folders, patterns, or - for standard input")
+    .addOption(
+      new Option("-f, --format <format>", "what the files are; default: by their extension")
+        .choices(["csv", "ndjson", "prometheus"]),
+    )
+    .option("-s, --source <name>", "source of points that name none (Prometheus: this machine's name)")
+    .option("--delimiter <char>", "what parts the fields of CSV (default: a comma; of .tsv a tab)")
+    .option("--timestamp-column <name>", "CSV: column of the time")
+    .option("--source-column <name>", "CSV: column of the source")
+    .option("--metric-column <name>", "CSV: column of the metric's name, where each row has one value")
+    .option("--value-column <name>", "CSV: column of the value, where each row has one")
+    .option("--metric-columns <names>", "CSV: columns that are metrics, parted by commas", commaSeparated)
+    .option("--tag-columns <names>", "CSV: columns that are tags, parted by commas", commaSeparated)
+    .option("--encoding <name>", "of the text (default: utf-8)")
+    .option("--skip-bad", "leave out lines that cannot be read, and go on")
+    .addHelpText("after", EXAMPLES)
+    .action((args: string[], options: Options) => run((context) => points(context, args, options)));
+}
+
+const EXAMPLES = `
+Examples:
+  $ sluice points measurements.csv
+  $ sluice points --source plant-1 --tag-columns line,shift 'data/*.csv'
+  $ curl -s localhost:9100/metrics | sluice points --format prometheus -
+`;
+
+async function points(context: Context, args: readonly string[], options: Options): Promise<number> {
+  const paths = await expandPaths(args);
+  return await sendInputs<PointInit>(context, paths, {
+    what: "point",
+    // A line that is left out is no item, so the others have the same places in the stream.
+    how: JSON.stringify({ ...options, skipBad: undefined }),
+    skipBad: options.skipBad ?? false,
+    read: (path, bytes, onError) => readPoints(path, bytes, options, onError),
+    send: (items, sendOptions) => context.sluice.sendPoints(items, sendOptions),
+  });
+}
+
+function readPoints(
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+  options: Options,
+  onError: (error: ReaderError) => void,
+): AsyncIterable<PointInit> {
+  const { format = BY_EXTENSION[extensionOf(path)], source, encoding } = options;
+  const common: ReaderOptions = { encoding, onError };
+  switch (format) {
+    case "csv":
+      return csvPoints(bytes, {
+        ...common,
+        source,
+        delimiter: options.delimiter ?? (extensionOf(path) === ".tsv" ? "\t" : undefined),
+        timestamp: options.timestampColumn,
+        sourceColumn: options.sourceColumn,
+        metric: options.metricColumn,
+        value: options.valueColumn,
+        metrics: options.metricColumns,
+        tags: options.tagColumns,
+      });
+    case "ndjson":
+      return ndjsonPoints(bytes, { ...common, source });
+    case "prometheus":
+      return prometheusPoints(bytes, { ...common, source: source ?? hostname() });
+    default:
+      throw new Error(
+        `${
+          path === STDIN ? "standard input has no extension" : "its extension does not say what it is"
+        }: give --format`,
+      );
+  }
+}

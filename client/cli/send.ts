@@ -1,0 +1,138 @@
+/**
+ * Sending points or log entries of one input after the other, each a stream that is remembered until it is finished.
+ *
+ * @module
+ */
+import { type CollectionResult, type LogCollectionResult, type Rejection, SluiceError } from "../mod.ts";
+import type { Sending } from "../progress.ts";
+import type { SendOptions } from "../collect.ts";
+import { newStreamId } from "../stream_id.ts";
+import { ReaderError } from "../readers/lines.ts";
+import { type Bars, createBars } from "./bars.ts";
+import type { Context } from "./context.ts";
+import { Exit, exitCodeOf, explain } from "./exit.ts";
+import { count } from "./format.ts";
+import { fingerprintOf, openInput, STDIN } from "./inputs.ts";
+
+/** How many refused lines or items are named one by one; the others are only counted. */
+const NAMED_FAULTS = 10;
+
+/** What is sent, and how it is read. */
+export interface Sendable<T> {
+  /** `point` or `log entry`. */
+  readonly what: string;
+  /** What else tells one sending of a file from another: the options that say how it is read. */
+  readonly how: string;
+  /** Leaves out lines that cannot be read, and goes on. */
+  readonly skipBad: boolean;
+  read(path: string, bytes: AsyncIterable<Uint8Array>, onError: (error: ReaderError) => void): AsyncIterable<T>;
+  send(items: AsyncIterable<T>, options: SendOptions): Sending<CollectionResult> | Sending<LogCollectionResult>;
+}
+
+/** Sends all inputs, and returns the exit code. */
+export async function sendInputs<T>(context: Context, paths: readonly string[], kind: Sendable<T>): Promise<number> {
+  const bars = createBars(context);
+  let worst: number = Exit.ok;
+  try {
+    for (const path of paths) {
+      try {
+        worst = Math.max(worst, await sendInput(context, bars, path, kind));
+      } catch (error) {
+        if (context.signal.aborted) throw error;
+        context.warn(`${nameOf(path)}: ${explain(causeOf(error))}`);
+        worst = Math.max(worst, exitCodeOf(error));
+      }
+    }
+  } finally {
+    bars.stop();
+  }
+  return worst;
+}
+
+async function sendInput<T>(context: Context, bars: Bars, path: string, kind: Sendable<T>): Promise<number> {
+  const { memory, signal } = context;
+  const fingerprint = await fingerprintOf(path);
+  const key = fingerprint && await memory.keyOf(`${kind.what} ${fingerprint} ${kind.how}`);
+  const known = key && await memory.recall(key);
+  const streamId = known ?? newStreamId(nameOf(path));
+  if (key !== undefined && known === undefined) await memory.remember(key, streamId);
+
+  const faults = new Faults(context, nameOf(path));
+  const onError = (error: ReaderError) => {
+    if (!kind.skipBad) throw error;
+    faults.name(error.message);
+  };
+  const bar = bars.add(nameOf(path), "items");
+  try {
+    const receipt = await kind.send(kind.read(path, openInput(path), onError), {
+      // Of a stream that begins, there is nothing to ask the server; but its id has to be known beforehand.
+      streamId,
+      signal,
+      onProgress: ({ sent, total, rate }) => bar.update(sent, rate, total),
+    });
+    if (key !== undefined) await memory.forget(key);
+    for (const rejection of receipt.rejections) faults.name(textOf(rejection, kind.what));
+    const summary = summaryOf(receipt);
+    context.result(
+      { input: nameOf(path), ...summary, unreadable: faults.lines },
+      [
+        `${nameOf(path)}: ${count(summary.stored)} stored`,
+        ...summary.duplicates > 0 ? [`${count(summary.duplicates)} were there already`] : [],
+        ...summary.filtered > 0 ? [`${count(summary.filtered)} filtered`] : [],
+        ...summary.rejected > 0 ? [`${count(summary.rejected)} rejected`] : [],
+        ...faults.lines > 0 ? [`${count(faults.lines)} lines unreadable`] : [],
+      ].join(", "),
+    );
+    return summary.rejected > 0 || faults.lines > 0 ? Exit.refused : Exit.ok;
+  } catch (error) {
+    // What another try cannot mend must not stand in the way of a sending from the beginning.
+    if (key !== undefined && error instanceof SluiceError && error.reason === "lost") await memory.forget(key);
+    throw error;
+  } finally {
+    bar.end();
+  }
+}
+
+/** The first faults are named, the others counted. */
+class Faults {
+  lines = 0;
+  #named = 0;
+
+  constructor(readonly context: Context, readonly input: string) {}
+
+  name(text: string): void {
+    if (text.startsWith("line ")) this.lines++;
+    if (this.#named++ < NAMED_FAULTS) this.context.warn(`${this.input}: ${text}`);
+    else if (this.#named === NAMED_FAULTS + 1) this.context.warn(`${this.input}: and more of the kind`);
+  }
+}
+
+interface Summary {
+  stored: number;
+  rejected: number;
+  filtered: number;
+  duplicates: number;
+}
+
+function summaryOf(receipt: CollectionResult | LogCollectionResult): Summary {
+  const isPoints = "successfulCount" in receipt;
+  return {
+    stored: isPoints ? receipt.successfulCount : receipt.indexedCount,
+    rejected: Number(receipt.errorCount),
+    filtered: isPoints ? 0 : Number(receipt.filteredCount),
+    duplicates: Number(receipt.duplicateCount),
+  };
+}
+
+function textOf({ index, field, reason }: Rejection, what: string): string {
+  return `${what} ${Number(index) + 1}: ${field} ${reason}`;
+}
+
+/** What the reader threw comes wrapped by the client. */
+function causeOf(error: unknown): unknown {
+  return error instanceof SluiceError && error.cause instanceof ReaderError ? error.cause : error;
+}
+
+export function nameOf(path: string): string {
+  return path === STDIN ? "standard input" : path;
+}

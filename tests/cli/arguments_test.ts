@@ -1,0 +1,68 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { collectPairs, parseDuration, parseMoment, parseQuantiles, wholeNumber } from "../../client/cli/arguments.ts";
+import { bytes, duration, table } from "../../client/cli/format.ts";
+import { createCli } from "./command.ts";
+
+const NOBODY = { url: "http://127.0.0.1:1" };
+
+Deno.test("sluice --help shows the commands, exit codes and examples; each command has examples of its own", async () => {
+  await using cli = await createCli(NOBODY);
+  const { code, stdout } = await cli.run(["--help"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /Exit codes:[\s\S]*130 {2}interrupted[\s\S]*Examples:\n {2}\$ sluice upload/);
+  for (const command of ["upload", "points", "logs", "query", "search", "download"]) {
+    assert(stdout.includes(`\n  ${command} `), command);
+    const help = await cli.run([command, "--help"]);
+    assertMatch(help.stdout, new RegExp(`Usage: sluice ${command}[\\s\\S]*Examples:\\n {2}\\$ .*sluice ${command}`));
+    assertEquals(help.code, 0);
+  }
+});
+
+Deno.test("sluice: arguments that are wrong end with 2, before anything is done", async () => {
+  await using cli = await createCli(NOBODY);
+  const wrong = [
+    ["bogus"],
+    ["upload"],
+    ["upload", "--concurrency", "0", "x"],
+    ["upload", "-"],
+    ["upload", "--name", "x.txt", "a", "b"],
+    ["points", "--format", "xml", "x"],
+    ["logs", "--follow", "a", "b"],
+    ["logs", "--follow", "-"],
+    ["query", "cpu", "--from", "yesterday"],
+    ["query", "cpu", "--step", "5"],
+    ["query", "cpu", "--aggregate", "median"],
+    ["query", "cpu", "--tag", "zone"],
+    ["--url", "ftp://x", "status"],
+    ["--wait", "long", "status"],
+    ["--bogus", "status"],
+  ];
+  for (const args of wrong) {
+    const { code, stdout, stderr } = await cli.run(args);
+    assertEquals([code, stdout], [2, ""], `${args.join(" ")}: ${stderr}`);
+    assert(stderr !== "");
+  }
+});
+
+Deno.test("options: durations, times, numbers, pairs and quantiles", () => {
+  assertEquals(["250ms", "90s", "1.5h", "7d"].map(parseDuration), [250, 90_000, 5_400_000, 604_800_000]);
+  for (const text of ["", "5", "h", "-1h", "1y"]) assertThrows(() => parseDuration(text), Error);
+  const before = Date.now();
+  const ago = Number(parseMoment("2h")) + 7_200_000;
+  assert(ago >= before && ago <= Date.now());
+  assertEquals(parseMoment("2026-11-24T10:00:00Z"), BigInt(Date.parse("2026-11-24T10:00:00Z")));
+  assertEquals(parseMoment("1795500000"), 1_795_500_000_000n);
+  assertThrows(() => parseMoment("soon"), Error);
+  assertEquals(wholeNumber(1, 5)("5"), 5);
+  for (const text of ["0", "6", "1.5", "", "1e0"]) assertThrows(() => wholeNumber(1, 5)(text), Error);
+  assertEquals(collectPairs("b=c=d", collectPairs("a=")), { a: "", b: "c=d" });
+  assertThrows(() => collectPairs("=x"), Error);
+  assertEquals(parseQuantiles("p50,0.99, p99.9"), [0.5, 0.99, 0.9990000000000001]);
+  assertThrows(() => parseQuantiles("2"), Error);
+});
+
+Deno.test("output: sizes, durations and tables", () => {
+  assertEquals([0, 1023, 1536, 5 * 1024 ** 3].map(bytes), ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
+  assertEquals([0, 59.2, 61, 3723].map(duration), ["0:00", "1:00", "1:01", "1:02:03"]);
+  assertEquals(table(["a", "long"], [["xyz", "1"], ["", ""]]), "a    long\nxyz  1\n");
+});

@@ -1,0 +1,84 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { sharedServer } from "../support/shared_server.ts";
+import { createCli } from "./command.ts";
+
+const server = await sharedServer();
+const now = Date.now();
+
+Deno.test("sluice points: CSV, NDJSON and Prometheus' text; sluice query finds them", async () => {
+  await using cli = await createCli(server);
+  const rows = Array.from({ length: 1000 }, (_, i) => `${now - i},web-${i % 2},${i},a`);
+  await Deno.writeTextFile(`${cli.folder}/p.csv`, `time,host,cli_cpu,zone\n${rows.join("\n")}\n`);
+  const ndjson = JSON.stringify({ source: "nd", timestamp: now, metrics: { cli_x: 1.5 }, tags: { a: "b" } });
+  await Deno.writeTextFile(`${cli.folder}/p.ndjson`, ndjson);
+  const sent = await cli.json(["points", "--tag-columns", "zone", "p.csv", "p.ndjson"]);
+  assertEquals(sent.map(({ input, stored, rejected }) => [input, stored, rejected]), [
+    ["p.csv", 1000, 0],
+    ["p.ndjson", 1, 0],
+  ]);
+  const scraped = await cli.json(
+    ["points", "-f", "prometheus", "-s", "box", "-"],
+    '# TYPE cli_y gauge\ncli_y{l="m"} 7\n',
+  );
+  assertEquals(scraped[0].stored, 1);
+
+  const series = await cli.json([
+    "query",
+    "cli_cpu",
+    "--tag",
+    "zone=a",
+    "--aggregate",
+    "count,max",
+    "--quantiles",
+    "p50",
+  ]);
+  assertEquals(series.map(({ source, buckets }) => [source, buckets[0].count, buckets[0].max]), [
+    ["web-0", 500, 998],
+    ["web-1", 500, 999],
+  ]);
+  const text = await cli.run(["query", "cli_y", "--source", "box"]);
+  assertMatch(text.stdout, /^time +source +count +min +avg +max +last +tags\n\S+Z +box +1 +7 +7 +7 +7 +l=m\n$/);
+  const listed = await cli.run(["query"]);
+  assertMatch(listed.stdout, /^cli_x {2}nd {2}a=b$/m);
+  assertEquals((await cli.run(["query", "nothing"])).stdout, "no points\n");
+});
+
+Deno.test("sluice points: a line that cannot be read ends the sending, or is left out", async () => {
+  await using cli = await createCli(server);
+  await Deno.writeTextFile(`${cli.folder}/p.csv`, `time,host,cli_z\n${now},a,1\n${now},a,fast\n${now + 1},a,3\n`);
+  const ended = await cli.run(["points", "p.csv"]);
+  assertEquals(ended.code, 1);
+  assertMatch(ended.stderr, /p\.csv: line 3: "cli_z" must be a finite number: current value is "fast"/);
+  // It goes on behind that line: the stream is the same, and has all of it once.
+  const skipped = await cli.run(["points", "--skip-bad", "p.csv"]);
+  assertMatch(skipped.stderr, /goes on where it was left/);
+  const [{ buckets }] = await cli.json(["query", "cli_z"]);
+  assertEquals(buckets[0].count, 2);
+  assertEquals([skipped.code, skipped.stdout], [1, "p.csv: 2 stored, 1 lines unreadable\n"]);
+  const rejected = await cli.run(["points", "-f", "ndjson", "-"], '{"source":"a","timestamp":1,"metrics":{"x":1}}\n');
+  assertEquals([rejected.code, rejected.stdout], [1, "standard input: 0 stored, 1 rejected\n"]);
+  assertMatch(rejected.stderr, /point 1: timestamp/);
+  assertEquals((await cli.run(["points", "-"], "x")).code, 1);
+});
+
+Deno.test("sluice logs: plain, NDJSON and logfmt; sluice search finds them", async () => {
+  await using cli = await createCli(server);
+  const time = new Date(now).toISOString();
+  await Deno.writeTextFile(`${cli.folder}/app.log`, `${time} WARN clione slow\n\n${time} INFO clione fast\n`);
+  await Deno.writeTextFile(`${cli.folder}/app.json`, `{"level":"error","time":"${time}","msg":"clitwo","user":42}`);
+  const sent = await cli.json(["logs", "app.log", "app.json"]);
+  assertEquals(sent.map(({ stored }) => stored), [2, 1]);
+  const piped = await cli.run(
+    ["logs", "-f", "logfmt", "-a", "piped", "-"],
+    `ts=${time} level=debug msg=clithree a=b\n`,
+  );
+  assertEquals([piped.code, piped.stdout], [0, "standard input: 1 stored\n"]);
+  const found = await cli.json(["search", "clione", "--level", "warn", "--from", "1h"]);
+  assertEquals(found.map(({ application, level, timestamp, message }) => [application, level, timestamp, message]), [
+    ["app", "WARN", now, `${time} WARN clione slow`],
+  ]);
+  const text = await cli.run(["search", "--field", "user=42", "clitwo"]);
+  assertEquals(text.stdout, `${time} ERROR app: clitwo  user=42\n`);
+  assertEquals((await cli.json(["search", "--application", "piped"])).length, 1);
+  assertEquals((await cli.json(["search", "clione", "--limit", "1"])).length, 1);
+});
