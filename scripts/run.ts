@@ -20,7 +20,7 @@ export async function deno(...args: string[]): Promise<boolean> {
 export async function* sources(folder = ""): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
     const path = `${folder}${name}`;
-    if (isDirectory && !name.startsWith(".") && !["gen", "node_modules", "data"].includes(path)) {
+    if (isDirectory && !name.startsWith(".") && !["gen", "node_modules", "data", "dist"].includes(path)) {
       yield* sources(`${path}/`);
     } else if (name.endsWith(".ts")) yield path;
   }
