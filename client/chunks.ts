@@ -106,7 +106,7 @@ export class FileCutter {
       this.#lastRead &&= this.#kept.length > 0;
       return;
     }
-    this.close();
+    this.#closePieces();
     this.#at = offset;
     this.#pieces = undefined;
     this.#held = undefined;
@@ -125,7 +125,7 @@ export class FileCutter {
       });
       if (done) throw this.#short(this.#at);
       const part = value.subarray(0, offset - this.#at);
-      hash?.update(part);
+      await hash?.update(part);
       this.#at += part.length;
       rest = value.subarray(part.length);
     }
@@ -135,6 +135,11 @@ export class FileCutter {
 
   /** Releases the source. */
   close(): void {
+    this.#closePieces();
+    this.#hash?.close();
+  }
+
+  #closePieces(): void {
     this.#pieces?.return(undefined).catch(() => {});
   }
 
@@ -149,15 +154,16 @@ export class FileCutter {
       const end = offset + data.length;
       const digest = this.#options.checksum ? sha256Hex(data) : undefined;
       // The digest of the part runs beside this thread while the file's is updated on it.
-      hash?.update(data.subarray(Math.max(0, this.#hashedTo - offset)));
+      const hashed = hash?.update(data.subarray(Math.max(0, this.#hashedTo - offset)));
       this.#hashedTo = Math.max(this.#hashedTo, end);
       const next = await this.#pieces.next();
+      await hashed;
       this.#held = next.done ? undefined : next.value;
       this.#at = end;
       if (next.done) {
         if (size !== undefined && end !== size) throw this.#short(end);
         this.#lastRead = true;
-        this.checksum ??= hash?.digest();
+        this.checksum ??= await hash?.digest();
       }
       return { offset, data, digest, last: this.#lastRead };
     } catch (error) {

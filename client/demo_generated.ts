@@ -45,7 +45,7 @@ export async function demoFile(
     read += part.length;
   }
   report.check("bytes downloaded", read, size);
-  report.check("SHA-256 downloaded", hash.digest(), receipt.checksum);
+  report.check("SHA-256 downloaded", await hash.digest(), receipt.checksum);
   // Of earlier runs on the same server, too, if there were any.
   const { files } = await sluice.files.list({ pageSize: 5 });
   report.check("newest file in the list", files[0]?.fileName, name);

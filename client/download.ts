@@ -82,6 +82,14 @@ class Download {
     // Of a length, 0 means up to the end on the wire.
     if (this.#length === 0) return;
     if (this.#offset === 0 && this.#length === undefined) this.#whole = await createRunningHash();
+    try {
+      yield* this.#verified();
+    } finally {
+      this.#whole?.close();
+    }
+  }
+
+  async *#verified(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const retries = new Retries(this.core.retry, { signal: this.signal });
     for (;;) {
       const before = this.#at;
@@ -134,7 +142,7 @@ class Download {
         `File ${id} has SHA-256 ${actual} instead of ${chunk.checksum} in the ${chunk.data.length} bytes from ${at}`,
       );
     }
-    this.#whole?.update(chunk.data);
+    await this.#whole?.update(chunk.data);
   }
 
   async #verifyEnd(): Promise<void> {
@@ -146,7 +154,7 @@ class Download {
     }
     if (this.#whole === undefined) return;
     const expected = this.#last?.fileChecksum || (await getFile(this.core, id, { signal: this.signal })).checksum;
-    const actual = this.#whole.digest();
+    const actual = await this.#whole.digest();
     if (actual !== expected) throw damaged(`File ${id} has SHA-256 ${actual} instead of ${expected}`);
   }
 }

@@ -91,3 +91,6 @@ export const MAX_CONCURRENCY = 4;
  * it still knows, GetStream tells.
  */
 export const UPLOAD_MEMORY_MS = 7 * 24 * 60 * MINUTE;
+
+/** Bytes that may wait for the worker that makes a file's checksum in a browser: so that neither waits for the other. */
+export const HASH_QUEUE_BYTES = 4 * MIB;
