@@ -8,6 +8,8 @@
 export interface Clock {
   /** Milliseconds on a clock that never goes back or jumps; its zero means nothing. */
   elapsed(): number;
+  /** Milliseconds since the epoch. Default: those of Date.now(). */
+  now?(): number;
   /** Calls `fn` once after `ms`; the returned function cancels it. */
   setTimer(ms: number, fn: () => void): () => void;
 }

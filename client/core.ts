@@ -21,6 +21,10 @@ export interface Core {
   readonly callTimeoutMs: number;
   /** How long a stream, with all its retries, may take, ms. */
   readonly deadlineMs: number;
+  /** The server, as its URLs: what is kept for it from one run to the next is not sent to another. */
+  readonly server: string;
+  /** A folder (Deno, Node) for what is kept from one run to the next. */
+  readonly stateDir: string | undefined;
   /** Aborted when the client is closed. */
   readonly closed: AbortSignal;
 }

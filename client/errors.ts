@@ -20,6 +20,7 @@ import { Code, ConnectError } from "./deps.ts";
  * | `cancelled` | the caller's signal; `cause` is its reason |
  * | `deadline` | the overall deadline passed |
  * | `lost` | the server has forgotten the stream, or what it had committed of it |
+ * | `buffer` | the offline buffer cannot be used: somebody else has it, it is damaged, its disk is full |
  * | `damaged` | a checksum does not match |
  * | `closed` | the client or the writer was closed |
  */
@@ -33,6 +34,7 @@ export type SluiceReason =
   | "cancelled"
   | "deadline"
   | "lost"
+  | "buffer"
   | "damaged"
   | "closed";
 
@@ -96,6 +98,8 @@ export class SluiceError extends ConnectError {
         return "Send what is not stored as a new stream.";
       case "foreign":
         return "Check the url: what answers there is no Sluice server.";
+      case "buffer":
+        return "Mend the cause, and open a writer with the same buffer: what was saved in it is sent then.";
       case "closed":
         return "Make a new client or writer.";
       case "item":

@@ -126,6 +126,15 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
     this.#filled.items++;
   }
 
+  /** Takes whole messages that are encoded already. */
+  protected putEncoded(bytes: Uint8Array<ArrayBuffer>, items: number): void {
+    const window = this.#filled;
+    window.push(bytes);
+    window.items += items;
+    this.#next = window.end;
+    this.#unspent += items;
+  }
+
   finish(): void {
     this.#done = true;
   }

@@ -92,5 +92,23 @@ export const MAX_CONCURRENCY = 4;
  */
 export const UPLOAD_MEMORY_MS = 7 * 24 * 60 * MINUTE;
 
+/** Bytes of an offline buffer by default: a million points or more, and no more than a disk or a browser can spare. */
+export const BUFFER_BYTES = 256 * MIB;
+
+/**
+ * Bytes of an offline buffer's file from which on another is begun: a file is removed as a whole, and the last one is
+ * read as a whole when the buffer is opened.
+ */
+export const BUFFER_SEGMENT_BYTES = 4 * MIB;
+
+/** Bytes that may wait in memory to be saved in an offline buffer: what comes while a disk syncs. Then writers wait. */
+export const BUFFER_UNSAVED_BYTES = 4 * MIB;
+
+/** Bytes that are read from an offline buffer at once. */
+export const BUFFER_READ_BYTES = 256 * KIB;
+
+/** How long the end of a writer with an offline buffer waits for what was written last to be committed, ms. */
+export const SUSPEND_MS = 5 * SECOND;
+
 /** Bytes that may wait for the worker that makes a file's checksum in a browser: so that neither waits for the other. */
 export const HASH_QUEUE_BYTES = 4 * MIB;

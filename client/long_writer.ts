@@ -110,7 +110,11 @@ class LongWriter<T, R> implements ItemWriter<T, R> {
     }
     if (feed.full) feed.collect();
     this.#producer.put();
-    if (feed.blocked) return this.#room();
+    if (!feed.blocked) return undefined;
+    const room = this.#room();
+    // Who does not wait for it is told by the next call.
+    room.catch(() => {});
+    return room;
   }
 
   async flush(): Promise<number> {

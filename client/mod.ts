@@ -43,13 +43,15 @@ import {
   type SearchLogsRequestSchema,
   type SearchLogsResponse,
 } from "../gen/sluice/v1/query_pb.ts";
+import type { BufferedItemWriter, BufferedWriterOptions } from "./buffer_options.ts";
 import { sendItems, type SendOptions } from "./collect.ts";
 import type { Connection } from "./connection.ts";
 import type { MessageInitShape } from "./deps.ts";
 import { createFiles, type Files } from "./files.ts";
 import { type LogInit, type PointInit, writeLog, writePoint } from "./items.ts";
 import { LOGS, POINTS } from "./kinds.ts";
-import { createItemWriter, type ItemWriter, type WriterOptions } from "./long_writer.ts";
+import type { ItemWriter, WriterOptions } from "./long_writer.ts";
+import { openWriter } from "./open_writer.ts";
 import { createCore, type SluiceOptions } from "./options.ts";
 import type { Sending } from "./progress.ts";
 import type { FileSource } from "./source.ts";
@@ -78,6 +80,7 @@ export type { OnEvent, SluiceEvent } from "./events.ts";
 export type { Files, ListFilesOptions } from "./files.ts";
 export type { WindowLimits } from "./items_feed.ts";
 export type { LogInit, PointInit, Timestamp } from "./items.ts";
+export type { BufferedItemWriter, BufferedWriterOptions } from "./buffer_options.ts";
 export type { ItemWriter, WriterOptions } from "./long_writer.ts";
 export type { SluiceOptions } from "./options.ts";
 export type { OnProgress, Progress, Sending } from "./progress.ts";
@@ -167,9 +170,20 @@ export interface Sluice {
    * await writer.write({ source: "web-1", timestamp: Date.now(), metrics: { load: 0.3 } });
    * await writer.flush();
    * ```
+   *
+   * With an offline buffer, what is written survives the program and is sent by the next one, if need be:
+   * ```ts ignore
+   * await using writer = sluice.pointWriter({ buffer: "sensor-7" });
+   * await writer.write({ source: "web-1", timestamp: Date.now(), metrics: { load: 0.3 } });
+   * await writer.saved();
+   * ```
+   *
+   * @throws {TypeError} if there is no place for the buffer: in Deno and Node the client needs a `stateDir`.
    */
+  pointWriter(options: BufferedWriterOptions): BufferedItemWriter<PointInit, CollectionResult>;
   pointWriter(options?: WriterOptions): ItemWriter<PointInit, CollectionResult>;
-  /** Opens a stream of log entries that is written to one by one. */
+  /** Opens a stream of log entries that is written to one by one, as {@linkcode Sluice.pointWriter} does one of points. */
+  logWriter(options: BufferedWriterOptions): BufferedItemWriter<LogInit, LogCollectionResult>;
   logWriter(options?: WriterOptions): ItemWriter<LogInit, LogCollectionResult>;
   /** Stored files. */
   readonly files: Files;
@@ -223,8 +237,8 @@ export function createSluice(options: SluiceOptions): Sluice {
     uploadFiles: (sources, options) => uploadFiles(core, memory, sources, options),
     sendPoints: (points, options) => sendItems(core, POINTS, writePoint, points, options),
     sendLogs: (entries, options) => sendItems(core, LOGS, writeLog, entries, options),
-    pointWriter: (options) => createItemWriter(core, POINTS, writePoint, options),
-    logWriter: (options) => createItemWriter(core, LOGS, writeLog, options),
+    pointWriter: ((options?: WriterOptions) => openWriter(core, POINTS, writePoint, options)) as Sluice["pointWriter"],
+    logWriter: ((options?: WriterOptions) => openWriter(core, LOGS, writeLog, options)) as Sluice["logWriter"],
     files: createFiles(core),
     queryMetrics: (request, options) => ask(core, queryMetrics, request, options),
     listSeries: (request = {}, options) => ask(core, listSeries, request, options),

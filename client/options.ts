@@ -37,7 +37,7 @@ export interface SluiceOptions {
   rate?: RateOptions;
   /**
    * A folder (Deno, Node) where the client remembers uploads that have not ended, so that they go on when the program
-   * is started again. Browsers have localStorage for that.
+   * is started again, and where the offline buffers of writers are. Browsers have localStorage and IndexedDB for that.
    */
   stateDir?: string;
   /** Told what happens. */
@@ -86,11 +86,13 @@ export function createCore(options: SluiceOptions): { core: Core; memory: Upload
     onEvent,
     callTimeoutMs,
     deadlineMs,
+    server: urls.join(" "),
+    stateDir,
     closed: closing.signal,
   };
   return {
     core,
-    memory: createUploadMemory(urls.join(" "), stateDir),
+    memory: createUploadMemory(core.server, stateDir),
     close() {
       pool.state.set("shutdown");
       closing.abort(new SluiceError("The client was closed", { code: Code.Canceled, reason: "closed" }));

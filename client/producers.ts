@@ -6,7 +6,7 @@
  */
 
 /** How long an encoded item waits for more, ms, when the producer is slow. */
-const FLUSH_MS = 100;
+export const FLUSH_MS = 100;
 
 /** What is filled. */
 export interface Sink<T> {

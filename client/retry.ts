@@ -66,14 +66,24 @@ export class Retries {
   failures = 0;
   readonly #policy: RetryPolicy;
   readonly #signal: AbortSignal | undefined;
+  readonly #patient: boolean;
   /** When the caller's patience ends. */
   readonly #deadline: number;
   /** When something was last committed, or the first try began. */
   #progressAt: number;
   #backoff: ReturnType<ExponentialBackoff<number>["next"]> | undefined;
 
-  constructor(policy: RetryPolicy, { signal, deadlineMs = Infinity }: { signal?: AbortSignal; deadlineMs?: number }) {
+  /** @param options with `patient`, no number of failures and no time is too much. */
+  constructor(
+    policy: RetryPolicy,
+    { signal, deadlineMs = Infinity, patient = false }: {
+      signal?: AbortSignal;
+      deadlineMs?: number;
+      patient?: boolean;
+    },
+  ) {
     this.#policy = policy;
+    this.#patient = patient;
     this.#signal = signal;
     this.#progressAt = policy.clock.elapsed();
     this.#deadline = this.#progressAt + deadlineMs;
@@ -101,9 +111,14 @@ export class Retries {
    */
   next(error: SluiceError, elsewhere: boolean): number {
     const { clock, options, backoff, budget, reached } = this.#policy;
-    if (!error.retryable || ++this.failures > options.maxFailures) throw error;
+    if (!error.retryable) throw error;
     const now = clock.elapsed();
-    const patience = reached ? options.giveUpMs : Math.min(options.giveUpMs, options.firstContactMs);
+    if (++this.failures > options.maxFailures && !this.#patient) throw error;
+    const patience = this.#patient
+      ? Infinity
+      : reached
+      ? options.giveUpMs
+      : Math.min(options.giveUpMs, options.firstContactMs);
     if (now - this.#progressAt >= patience) throw error;
     this.#backoff = this.#backoff === undefined ? backoff.next() : this.#backoff.next(undefined);
     const asked = elsewhere && error.code !== Code.ResourceExhausted ? 0 : error.retryAfterMs ?? 0;

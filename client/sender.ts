@@ -29,8 +29,12 @@ export interface SendOptions {
   deadlineMs?: number;
   /** Asks first how far the stream is, for it may have been begun before. */
   resume?: boolean;
+  /** Tries for as long as a retry may help: what is sent is kept elsewhere, and lost if nobody sends it. */
+  patient?: boolean;
   /** Told when something was handed over or committed. What it throws ends the stream. */
   onProgress?(): void;
+  /** Told that a call has failed and is tried again. */
+  onRetry?(): void;
 }
 
 export class Sender<R> {
@@ -48,12 +52,12 @@ export class Sender<R> {
     readonly feed: Feed,
     readonly options: SendOptions,
   ) {
-    const { signal, deadlineMs = core.deadlineMs } = options;
+    const { signal, deadlineMs = core.deadlineMs, patient } = options;
     const signals = [core.closed, this.#ended.signal];
     if (signal !== undefined) signals.push(signal);
     this.#signal = AbortSignal.any(signals);
     this.#deadlineMs = deadlineMs;
-    this.#retries = new Retries(core.retry, { signal: this.#signal, deadlineMs });
+    this.#retries = new Retries(core.retry, { signal: this.#signal, deadlineMs, patient });
   }
 
   /** @throws {SluiceError} What ended the stream; all that the producer made before it threw is committed then. */
@@ -208,6 +212,7 @@ export class Sender<R> {
     const { core, options: { streamId } } = this;
     const waitMs = this.#retries.next(error, core.pool.elsewhere);
     core.onEvent({ type: "retry", streamId, attempt: this.#retries.failures, waitMs, error });
+    this.options.onRetry?.();
     await this.#retries.wait(waitMs).catch(() => this.#throwIfAborted());
   }
 
@@ -249,7 +254,9 @@ export class Sender<R> {
 
   /** A gap means that the server is not where this client thought; damage may be the network's. Both get another try. */
   #judge(error: SluiceError): SluiceError {
-    const curable = error.code === Code.OutOfRange && error.reason === "server" ||
+    // A network that wants a login first answers in the server's place.
+    const portal = this.options.patient && this.core.retry.reached && error.reason === "foreign";
+    const curable = portal || error.code === Code.OutOfRange && error.reason === "server" ||
       error.code === Code.DataLoss && error.reason === "server" && !this.kind.placed &&
         this.#retries.failures < DAMAGED_TRIES;
     if (!curable || error.retryable) return error;
@@ -275,7 +282,8 @@ export class Sender<R> {
   /** The error as the caller sees it, with what is known of the stream. */
   #toError(error: unknown): SluiceError {
     const position = { streamId: this.options.streamId, committed: this.feed.committed };
-    if (this.feed.failure?.error !== error) return toSluiceError(error, position);
+    const known = error instanceof SluiceError && error.reason === "buffer";
+    if (known || this.feed.failure?.error !== error) return toSluiceError(error, position);
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof ItemRefused) return failed("item", message, error.cause);
     if (error instanceof SourceFailed) return failed("source", message, error.cause ?? error);
