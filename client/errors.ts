@@ -14,6 +14,7 @@ import { Code, ConnectError } from "./deps.ts";
  * | `server` | the server refused; `code` and `message` are its own |
  * | `connection` | no answer: nobody listens, or the connection was cut |
  * | `foreign` | something answered that is no Sluice server: a proxy, a login page, a wrong address |
+ * | `token` | the function that is to give a token threw; `cause` is what |
  * | `producer` | the iterable threw; `cause` is what |
  * | `item` | an item has not the shape of one; `cause` says which field |
  * | `source` | the file cannot be read, or is another than when it was opened; `cause` says why |
@@ -28,6 +29,7 @@ export type SluiceReason =
   | "server"
   | "connection"
   | "foreign"
+  | "token"
   | "producer"
   | "item"
   | "source"

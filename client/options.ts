@@ -102,7 +102,16 @@ export function createCore(options: SluiceOptions): { core: Core; memory: Upload
 
 async function headersOf(token: SluiceOptions["token"]): Promise<Record<string, string>> {
   if (token === undefined) return {};
-  return { authorization: `Bearer ${typeof token === "string" ? token : await token()}` };
+  try {
+    return { authorization: `Bearer ${typeof token === "string" ? token : await token()}` };
+  } catch (cause) {
+    throw new SluiceError(`There is no token: ${cause instanceof Error ? cause.message : cause}`, {
+      code: Code.Unauthenticated,
+      reason: "token",
+      retryable: false,
+      cause,
+    });
+  }
 }
 
 function urlsOf({ url, urls = url === undefined ? [] : [url] }: SluiceOptions): string[] {

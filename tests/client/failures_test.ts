@@ -1,0 +1,145 @@
+import { assert, assertEquals, assertGreater, assertRejects, assertStringIncludes } from "@std/assert";
+import { ulid } from "ulid";
+import { Code, createSluice, type PointInit, SluiceError, type SluiceEvent } from "../../client/mod.ts";
+import { sharedServer } from "../support/shared_server.ts";
+import { until } from "../support/until.ts";
+import { numberedPoints, storedOf } from "./buffered_points.ts";
+
+const server = await sharedServer();
+
+const HOUR = 3600_000;
+
+function points(count: number, source: string): Iterable<PointInit> {
+  return numberedPoints(source, 0, count);
+}
+
+/** A fetch that hands calls of streams to `call`, with their number from 0. */
+function intercept(call: (n: number, go: () => Promise<Response>, init: RequestInit) => Promise<Response>) {
+  let calls = 0;
+  return ((input, init = {}) => {
+    const go = () => fetch(input, init);
+    return /\/Collect|\/Upload/.test(String(input)) ? call(calls++, go, init) : go();
+  }) as typeof fetch;
+}
+
+Deno.test("A token that expires in the middle of a stream ends it with what is stored; another one goes on", async () => {
+  // The server has no tokens of its own yet: this is what one in front of it says.
+  const expired = () =>
+    Promise.resolve(Response.json({ code: "unauthenticated", message: "expired" }, { status: 401 }));
+  const gate = intercept((_n, go, { headers }) =>
+    new Headers(headers).get("authorization") === "Bearer good" ? go() : expired()
+  );
+  let token = "good";
+  const sluice = createSluice({ url: server.url, token: () => token, fetch: gate });
+  const error = await assertRejects(async () =>
+    await sluice.sendPoints(points(5000, "token"), {
+      window: { items: 1000 },
+      onProgress: ({ committed }) => committed >= 2000 && (token = "old"),
+    }), SluiceError);
+  assertEquals([error.code, error.reason, error.retryable], [Code.Unauthenticated, "server", false]);
+  assertGreater(error.committed!, 1999);
+  assertStringIncludes(error.hint, "Get another token");
+  token = "good";
+  const { successfulCount } = await sluice.sendPoints(points(5000, "token"), { streamId: error.streamId });
+  assertEquals([successfulCount, await storedOf(server.url, "token")], [5000, 5000]);
+});
+
+Deno.test("A token function that throws ends the call with its error, at once", async () => {
+  const token = () => Promise.reject(new RangeError("signed out"));
+  const error = await assertRejects(
+    async () => await createSluice({ url: server.url, token }).sendPoints(points(1, "none")),
+    SluiceError,
+  );
+  assertEquals([error.code, error.reason, error.retryable], [Code.Unauthenticated, "token", false]);
+  assertEquals((error.cause as Error).message, "signed out");
+});
+
+Deno.test("A client whose clock is wrong is told so, and nothing of its stream is stored", async () => {
+  const sluice = createSluice({ url: server.url });
+  for (
+    const [offset, code, says] of [
+      [2 * HOUR, Code.InvalidArgument, /must not have begun more than 3600000 ms ahead of the server's clock/],
+      [-30 * 24 * HOUR, Code.FailedPrecondition, /./],
+    ] as const
+  ) {
+    const streamId = `skewed-${ulid(Date.now() + offset)}`;
+    const error = await assertRejects(
+      async () => await sluice.sendPoints(points(10, `skewed-${offset}`), { streamId }),
+      SluiceError,
+    );
+    assertEquals([error.code, error.reason, error.committed], [code, "server", 0], error.message);
+    assert(says.test(error.message), error.message);
+    assertEquals(await storedOf(server.url, `skewed-${offset}`), 0);
+  }
+  // Its points are refused one by one, and the others of the stream are stored.
+  const ahead = { source: "ahead", timestamp: Date.now() + 48 * HOUR, metrics: { number: 1 } };
+  const receipt = await sluice.sendPoints([ahead, ...points(3, "ahead")]);
+  assertEquals([receipt.successfulCount, receipt.errorCount], [3, 1]);
+  assertEquals([receipt.rejections[0].index, receipt.rejections[0].field], [0n, "timestamp"]);
+});
+
+Deno.test("A signal that is aborted before, during and after", async () => {
+  const sluice = createSluice({ url: server.url });
+  const before = await assertRejects(
+    async () => await sluice.sendPoints(points(10, "before"), { signal: AbortSignal.abort(new Error("not now")) }),
+    SluiceError,
+  );
+  assertEquals([before.code, before.reason, before.committed], [Code.Canceled, "cancelled", 0]);
+  assertEquals((before.cause as Error).message, "not now");
+
+  const abort = new AbortController();
+  const during = await assertRejects(async () =>
+    await sluice.sendPoints(points(Infinity, "during"), {
+      signal: abort.signal,
+      window: { items: 1000 },
+      onProgress: ({ committed }) => committed >= 5000 && abort.abort("enough"),
+    }), SluiceError);
+  assertEquals([during.code, during.reason, during.cause], [Code.Canceled, "cancelled", "enough"]);
+  // It is at least as much as the error says, and goes on where it is.
+  const stored = await storedOf(server.url, "during");
+  assertGreater(during.committed!, 4999);
+  assertGreater(stored, during.committed! - 1);
+  assertStringIncludes(during.hint, during.streamId!);
+
+  const late = new AbortController();
+  assertEquals((await sluice.sendPoints(points(10, "late"), { signal: late.signal })).successfulCount, 10);
+  late.abort();
+});
+
+Deno.test("A response that is lost after the commit: the receipt is asked for, nothing is sent again", async () => {
+  for (const transport of ["stream", "windows"] as const) {
+    const source = `lost-${transport}`;
+    const sent: number[] = [];
+    const sluice = createSluice({
+      url: server.url,
+      transport,
+      retry: { baseMs: 5 },
+      fetch: intercept(async (_n, go) => {
+        await (await go()).body?.cancel();
+        throw new TypeError("the network is gone");
+      }),
+      onEvent: (event: SluiceEvent) => event.type === "call" && sent.push(event.start),
+    });
+    const receipt = await sluice.sendPoints(points(500, source));
+    assertEquals([receipt.successfulCount, receipt.duplicateCount], [500, 0n]);
+    assertEquals([sent, await storedOf(server.url, source)], [[0], 500]);
+
+    const file = new TextEncoder().encode("one line\n".repeat(50_000));
+    const { fileId, totalSize } = await sluice.uploadFile(file, { name: `${source}.txt` });
+    assertEquals([totalSize, sent], [BigInt(file.length), [0, 0]]);
+    assertEquals(await new Response(sluice.files.download(fileId)).bytes(), file);
+  }
+});
+
+Deno.test("An endless producer that throws: what it made before is stored, and the error counts it", async () => {
+  function* failing() {
+    yield* points(12_345, "throws");
+    throw new RangeError("no more");
+  }
+  const error = await assertRejects(
+    async () => await createSluice({ url: server.url }).sendPoints(failing(), { window: { items: 1000 } }),
+    SluiceError,
+  );
+  assertEquals([error.reason, error.committed, (error.cause as Error).message], ["producer", 12_345, "no more"]);
+  await until(async () => await storedOf(server.url, "throws") === 12_345, 5000);
+});
