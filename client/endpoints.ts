@@ -142,6 +142,8 @@ export class EndpointPool {
       lastError: undefined,
     };
     breaker.onBreak((reason) => {
+      // A probe that fails opens the breaker again; its own event says so.
+      if (member.probing !== undefined) return;
       const error = "error" in reason ? toSluiceError(reason.error) : this.#allEjected();
       onEvent({ type: "ejected", url, error });
     });
