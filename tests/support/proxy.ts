@@ -22,14 +22,26 @@ export interface ProxyOptions {
   readonly calm?: () => boolean;
   /** Bytes of a request up to where it is cut, or held up. Default: up to 4 MiB, few as likely as many. */
   readonly faultAfter?: () => number;
+  /** Cuts all connections there are, each time so many ms have passed. */
+  readonly cutEveryMs?: number;
+  /** Share of answers that are lost, from 0 to 1, whatever else becomes of a connection. */
+  readonly losesAnswers?: number;
+  /** What all connections together bring to the server. */
+  readonly bytesPerSecond?: number;
+  /** How late each part of an answer comes, ms. */
+  readonly delayMs?: number;
 }
 
 export interface Proxy extends AsyncDisposable {
   readonly url: string;
   /** Connections so far, by what became of them. */
   readonly counts: ReadonlyMap<Fault, number>;
-  /** Requests that were cut in the middle. */
+  /** Requests that were cut in the middle, and connections that were open when all were cut. */
   readonly cuts: () => number;
+  /** Answers that were lost, as losesAnswers says. */
+  readonly lost: () => number;
+  /** Bytes that went to the server. */
+  readonly bytesUp: () => number;
 }
 
 /** Bytes of a request that are kept to be sent a second time. */
@@ -45,7 +57,11 @@ export function startProxy(options: ProxyOptions): Proxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const counts = new Map<Fault, number>();
   const open = new Set<Deno.Conn>();
-  const state = { cuts: 0, open };
+  const state: State = { cuts: 0, lost: 0, bytesUp: 0, freeAt: 0, links: new Set(), open };
+  const cutting = options.cutEveryMs && setInterval(() => {
+    if (options.calm?.()) return;
+    for (const link of state.links) link.cut();
+  }, options.cutEveryMs);
   const accepting = (async () => {
     for await (const client of listener) {
       const fault = options.calm?.() ? "none" : options.random.pick(options.faults ?? FAULTS);
@@ -57,12 +73,26 @@ export function startProxy(options: ProxyOptions): Proxy {
     url: `http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`,
     counts,
     cuts: () => state.cuts,
+    lost: () => state.lost,
+    bytesUp: () => state.bytesUp,
     async [Symbol.asyncDispose]() {
+      clearInterval(cutting);
       listener.close();
       await accepting;
       for (const connection of open) close(connection);
     },
   };
+}
+
+/** What the links of a proxy share. */
+interface State {
+  cuts: number;
+  lost: number;
+  bytesUp: number;
+  /** When the line to the server is free again, by performance.now(). */
+  freeAt: number;
+  readonly links: Set<Link>;
+  readonly open: Set<Deno.Conn>;
 }
 
 /** A connection of a client, and that to the server. */
@@ -71,16 +101,24 @@ class Link {
   readonly #recorded: Uint8Array[] = [];
   #recordedBytes = 0;
   #server: Deno.Conn | undefined;
+  /** Something was sent since the last answer. */
+  #asked = false;
 
   constructor(
     readonly client: Deno.Conn,
     readonly fault: Fault,
     readonly options: ProxyOptions,
-    /** Of the proxy. */
-    readonly state: { cuts: number; readonly open: Set<Deno.Conn> },
+    readonly state: State,
   ) {
     this.#random = options.random;
     state.open.add(client);
+    state.links.add(this);
+  }
+
+  /** Cuts it from outside. */
+  cut(): void {
+    this.state.cuts++;
+    this.#cut();
   }
 
   async run(): Promise<void> {
@@ -110,6 +148,9 @@ class Link {
     for await (const data of chunks(this.client)) {
       const held = passed <= limit && passed + data.length > limit;
       passed += data.length;
+      this.state.bytesUp += data.length;
+      this.#asked = true;
+      await this.#transmit(data.length);
       if (this.fault === "duplicate") this.#record(data);
       if (this.fault === "split") await this.#writeSplit(server, data);
       else if (this.fault === "cut" && held) {
@@ -124,11 +165,25 @@ class Link {
     await server.closeWrite();
   }
 
+  /** Resolves when so many bytes have gone over the line. */
+  async #transmit(bytes: number): Promise<void> {
+    const { bytesPerSecond = Infinity } = this.options;
+    const now = performance.now();
+    this.state.freeAt = Math.max(now, this.state.freeAt) + bytes / bytesPerSecond * 1000;
+    if (this.state.freeAt > now + 1) await sleep(this.state.freeAt - now);
+  }
+
   /** What the server answers. */
   async #down(server: Deno.Conn): Promise<void> {
     for await (const data of chunks(server)) {
       // The server has done what was asked for, and the client does not get to know.
       if (this.fault === "lose answers") return this.#cut();
+      if (this.#asked && this.#random.next() < (this.options.losesAnswers ?? 0)) {
+        this.state.lost++;
+        return this.#cut();
+      }
+      this.#asked = false;
+      if (this.options.delayMs) await sleep(this.options.delayMs);
       await write(this.client, data);
     }
     this.#cut();
@@ -168,6 +223,7 @@ class Link {
   }
 
   #cut(): void {
+    this.state.links.delete(this);
     for (const connection of [this.client, this.#server]) {
       if (connection === undefined) continue;
       this.state.open.delete(connection);

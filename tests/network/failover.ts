@@ -1,0 +1,62 @@
+/**
+ * Two endpoints over one store: one that dies, in one way or another, and one that is slow.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { createSluice, type SluiceEvent } from "../../client/mod.ts";
+import { numberedPoints, storedOf } from "../client/buffered_points.ts";
+import { Random } from "../store/format/random.ts";
+import { startProxy } from "../support/proxy.ts";
+import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+/** How late the slow one's answers come, ms. */
+const DELAY_MS = 250;
+const CALL_TIMEOUT_MS = 2000;
+
+/** Kills or freezes one endpoint while a stream goes to both, and prints how long nothing was committed. */
+export async function failOver(signal: "SIGKILL" | "SIGSTOP"): Promise<void> {
+  await using slow = await startServer();
+  await using dying = await startServer({ dir: slow.dir });
+  await using proxy = startProxy({
+    ...{ port: Number(new URL(slow.url).port), random: new Random(1), faults: ["none"], delayMs: DELAY_MS },
+  });
+  const events: (SluiceEvent & { at: number })[] = [];
+  const sluice = createSluice({
+    urls: [proxy.url, dying.url],
+    callTimeoutMs: CALL_TIMEOUT_MS,
+    rate: { itemsPerSecond: 5000 },
+    onEvent: (event) => events.push({ ...event, at: performance.now() }),
+  });
+  const streams = Array.from({ length: 4 }, (_, i) =>
+    sluice.sendPoints(numberedPoints(`f${i}`, 0, 20_000), {
+      window: { items: 500, ms: 500 },
+    }));
+  const received = (url: string) => events.some((event) => event.type === "receipt" && event.url === url);
+  await until(() => received(proxy.url) && received(dying.url), 20_000);
+  const died = performance.now();
+  dying.kill(signal);
+  for (const stream of streams) assertEquals((await stream).successfulCount, 20_000);
+  const longest = Math.max(...streams.map((_, i) => gapAfter(events, died, i)));
+  if (signal === "SIGSTOP") dying.kill("SIGCONT");
+  for (let i = 0; i < streams.length; i++) assertEquals(await storedOf(slow.url, `f${i}`), 20_000);
+  const ejected = events.find(({ type }) => type === "ejected");
+  const probes = events.filter((event) => event.type === "probe" && !event.healthy).length;
+  console.log(
+    `${signal.padEnd(8)}  a stream's first receipt elsewhere after at most ${
+      longest.toFixed(0)
+    } ms (one call may take ` +
+      `${CALL_TIMEOUT_MS} ms, the other endpoint answers ${DELAY_MS} ms late); ejected ` +
+      `${ejected === undefined ? "never" : `after ${(ejected.at - died).toFixed(0)} ms`}, ${probes} probes failed; ` +
+      "all stored exactly once",
+  );
+}
+
+/** How long after a moment a stream had its first receipt, ms. Streams are told apart by the order of their first calls. */
+function gapAfter(events: (SluiceEvent & { at: number })[], moment: number, index: number): number {
+  const ids = new Set(events.flatMap((event) => event.type === "call" ? [event.streamId] : []));
+  const id = [...ids][index];
+  const receipt = events.find((event) => event.type === "receipt" && event.streamId === id && event.at > moment);
+  return receipt === undefined ? 0 : receipt.at - moment;
+}
