@@ -241,8 +241,14 @@ export const MAX_QUERY_SERIES = 1000;
 export const MAX_QUERY_BUCKETS = 100_000;
 /** Quantiles in a query of metrics. */
 export const MAX_QUERY_QUANTILES = 16;
-/** Words, and fields, in a search. */
+/** Words, and fields, in a search: each is looked for in every entry that the others leave. */
 export const MAX_SEARCH_TERMS = 32;
+/** Characters of a search's query. */
+export const MAX_SEARCH_QUERY_LENGTH = 4096;
+/** How deep a search's conditions may be nested: each level is a call of the functions that read and judge them. */
+export const MAX_SEARCH_DEPTH = 20;
+/** Places that are shown in one entry. */
+export const MAX_HIGHLIGHTS = 100;
 /** Relative error of a quantile. */
 export const SKETCH_ERROR = 0.01;
 /** Bins of a sketch. Beyond it the lowest are merged, so that the upper quantiles stay exact to SKETCH_ERROR. */

@@ -19,7 +19,9 @@ import {
   type SeriesSchema,
 } from "../gen/sluice/v1/query_pb.ts";
 import { MAX_FUTURE_MS, MAX_QUERY_QUANTILES, MAX_SEARCH_TERMS } from "../limits.ts";
+import { highlightsOf } from "../store/format/log_highlight.ts";
 import { foldWord } from "../store/format/tokens.ts";
+import type { LogCondition } from "../store/log_condition.ts";
 import {
   type BucketResult,
   LEVELS,
@@ -29,6 +31,7 @@ import {
   type SeriesFilter,
 } from "../store/types.ts";
 import type { Call } from "./call.ts";
+import { parseQuery } from "./log_language/parser.ts";
 import { parseLevel } from "./log_level.ts";
 import { pageSize } from "./paging.ts";
 import { quoted } from "./text.ts";
@@ -117,32 +120,10 @@ export function createQueryService({ points, logs, clock }: QueryOptions) {
       request: SearchLogsRequest,
       call: Call,
     ): Promise<MessageInitShape<typeof SearchLogsResponseSchema>> {
-      const minLevel = request.minLevel === "" ? 0 : parseLevel(request.minLevel);
-      if (minLevel === undefined) {
-        throw invalidArgument(
-          "min_level",
-          `must be one of ${LEVELS.join(", ")}: current value is ${quoted(request.minLevel)}`,
-        );
-      }
-      const fields = Object.entries(request.fields);
-      if (request.words.length + fields.length > MAX_SEARCH_TERMS) {
-        throw invalidArgument("words", `must, with fields, be at most ${MAX_SEARCH_TERMS}`);
-      }
-      const words = request.words.map(foldWord);
-      for (const word of words) {
-        if (!/^[\p{L}\p{M}\p{N}_]+$/u.test(word)) {
-          throw invalidArgument(
-            "words",
-            `must be runs of letters, digits and underscores: ${quoted(word)} is none`,
-          );
-        }
-      }
+      const where = conditionOf(request, clock.now());
       const { hits, more, opened, skipped, damaged } = await logs.search(call.tenant, {
-        application: request.application || undefined,
-        minLevel,
+        where,
         ...range(request),
-        words,
-        fields,
         newestFirst: request.order !== SearchOrder.OLDEST_FIRST,
         limit: pageSize(request.pageSize),
         after: request.pageToken === "" ? undefined : parsePageToken(request.pageToken),
@@ -158,6 +139,9 @@ export function createQueryService({ points, logs, clock }: QueryOptions) {
             message,
             fields: Object.fromEntries(fields),
           },
+          highlights: highlightsOf({ application, level, timestamp, message, fields }, where).map((
+            { field, start, end },
+          ) => ({ field: field === undefined ? "" : fields[field][0], start, end })),
         })),
         nextPageToken: more && last ? `${last.timestamp}.${last.id}` : "",
         segmentsOpened: BigInt(opened),
@@ -174,6 +158,33 @@ function filter(request: { source: string; metric: string; tags: Record<string, 
     metric: request.metric || undefined,
     tags: Object.entries(request.tags),
   };
+}
+
+/** What a search asks for, in its fields and in its query. */
+function conditionOf(request: SearchLogsRequest, now: number): LogCondition {
+  const minLevel = request.minLevel === "" ? 0 : parseLevel(request.minLevel);
+  if (minLevel === undefined) {
+    throw invalidArgument(
+      "min_level",
+      `must be one of ${LEVELS.join(", ")}: current value is ${quoted(request.minLevel)}`,
+    );
+  }
+  const fields = Object.entries(request.fields);
+  if (request.words.length + fields.length > MAX_SEARCH_TERMS) {
+    throw invalidArgument("words", `must, with fields, be at most ${MAX_SEARCH_TERMS}`);
+  }
+  const of: LogCondition[] = [{ type: "level", from: minLevel, to: LEVELS.length - 1 }];
+  if (request.application !== "") {
+    of.push({ type: "application", value: { type: "exact", value: request.application } });
+  }
+  for (const [name, value] of fields) of.push({ type: "field", name, value: { type: "exact", value } });
+  for (const text of request.words.map(foldWord)) {
+    if (!/^[\p{L}\p{M}\p{N}_]+$/u.test(text)) {
+      throw invalidArgument("words", `must be runs of letters, digits and underscores: ${quoted(text)} is none`);
+    }
+    of.push({ type: "words", where: "anywhere", words: { text, isPrefix: false } });
+  }
+  return { type: "all", of: [...of, parseQuery(request.query, now)] };
 }
 
 /** A page token is where the page before ended: timestamp and id of its last entry. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LogCondition } from "./log_condition.ts";
 import type { BatchPlace, Stream } from "./stream_types.ts";
 
 // ---- points ----
@@ -150,18 +151,22 @@ export interface LogWriter {
 }
 
 export interface LogSearch {
-  readonly application?: string;
-  /** Index into LEVELS; entries of this level and above. */
-  readonly minLevel: number;
+  readonly where: LogCondition;
+  /** ms since the epoch: from `from` (inclusive) up to `to` (exclusive). */
   readonly from: number;
   readonly to: number;
-  /** Each must be a word of the message or of a field's value; folded by `foldWord()`. */
-  readonly words: readonly string[];
-  readonly fields: readonly (readonly [key: string, value: string])[];
   readonly newestFirst: boolean;
   readonly limit: number;
   /** Only what comes after this entry, in the order asked for. */
   readonly after?: { readonly timestamp: number; readonly id: string };
+}
+
+/** A place in an entry, in UTF-16 code units: from `start` (inclusive) up to `end` (exclusive). */
+export interface Highlight {
+  /** Index of the field whose value it is in; undefined for the message. */
+  readonly field: number | undefined;
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface LogSearchResult {

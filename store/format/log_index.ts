@@ -18,17 +18,13 @@
  * @module
  */
 import { KIB } from "../../limits.ts";
-import { LEVELS, type LogBatch, type LogSearch } from "../types.ts";
-import { BloomBuilder, bloomHas, type FieldPrefix, fieldPrefix, fieldToken } from "./bloom.ts";
+import { LEVELS, type LogBatch } from "../types.ts";
+import { BloomBuilder, type FieldPrefix, fieldPrefix } from "./bloom.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import { forEachToken } from "./tokens.ts";
 import { DamagedError } from "./value.ts";
 
 /** Bytes of a list of names: 15 of the longest, hundreds of ordinary ones. */
 const MAX_NAMES_BYTES = 4 * KIB;
-
-/** What of a search an index can judge. */
-export type IndexSearch = Pick<LogSearch, "application" | "minLevel" | "from" | "to" | "words" | "fields">;
 
 /**
  * Encodes the index of a segment.
@@ -110,27 +106,6 @@ export class LogIndex {
     this.fieldNamesComplete = readFlag(reader);
     this.fieldNames = Array.from({ length: reader.count() }, () => reader.string());
     this.bloom = reader.raw(reader.remaining);
-  }
-
-  /** Whether the segment may have an entry that the search is for: false is certain. */
-  mayMatch(search: IndexSearch): boolean {
-    if (this.count === 0 || this.maxTime < search.from || this.minTime >= search.to) return false;
-    if (!this.levels.some((count, level) => count > 0 && level >= search.minLevel)) return false;
-    if (search.application !== undefined && this.applicationsComplete && !this.applications.has(search.application)) {
-      return false;
-    }
-    for (const [key, value] of search.fields) {
-      if (this.fieldNamesComplete && !this.fieldNames.includes(key)) return false;
-      if (!bloomHas(this.bloom, fieldToken(key, value))) return false;
-    }
-    return search.words.every((word) => this.#mayHave(word));
-  }
-
-  /** Whether all tokens of what is sought may be there; one that has none, such as `->`, may be anywhere. */
-  #mayHave(word: string): boolean {
-    let may = true;
-    forEachToken(word, (token) => may &&= bloomHas(this.bloom, token));
-    return may;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * Text is folded (lower case, final sigma as sigma, NFC), and a word is a maximal run of letters with their marks,
  * digits and underscores in it. A filter knows tokens: words, of which those over MAX_TOKEN_BYTES are cut to their
- * beginning. Tokens only say where to look. Whether a text has a word is decided by `hasWord()`, on the whole word; so
+ * beginning. Tokens only say where to look. Whether a text has a word is decided by `findFolded()`, on the whole word; so
  * index and search must cut alike, and a cut costs false hits of the filter but never a wrong answer.
  *
  * Marks belong to words as some letters become letter and mark in lower case, and as much of the world writes vowels
@@ -46,22 +46,21 @@ export function forEachToken(text: string, fn: (token: string) => void): void {
 }
 
 /**
- * Whether `text` has `foldedWord` as a word: somewhere in the folded text, with no word going on before or after it.
- * What is sought may itself be several words (`10.0.0.1`, `not found`); then it must stand there just so.
+ * Where `words` stand in `text`, both folded and in whole, with no word going on before or after them; -1 if they do not.
+ * Several words (`10.0.0.1`, `not found`) must stand there just so.
  *
- * @param foldedWord As `foldWord()` returns it, in its whole length.
+ * @param isPrefix Whether the last word may go on.
+ * @param from Where to begin.
  */
-export function hasWord(text: string, foldedWord: string): boolean {
-  if (foldedWord.length > text.length * 3) return false;
-  const folded = foldWord(text);
-  const boundBefore = isWordCharacter(codePointAt(foldedWord, 0));
-  const boundAfter = isWordCharacter(codePointBefore(foldedWord, foldedWord.length));
-  for (let at = folded.indexOf(foldedWord); at >= 0; at = folded.indexOf(foldedWord, at + 1)) {
-    if (boundBefore && isWordCharacter(codePointBefore(folded, at))) continue;
-    if (boundAfter && isWordCharacter(codePointAt(folded, at + foldedWord.length))) continue;
-    return true;
+export function findFolded(text: string, words: string, isPrefix: boolean, from = 0): number {
+  const boundBefore = isWordCharacter(codePointAt(words, 0));
+  const boundAfter = !isPrefix && isWordCharacter(codePointBefore(words, words.length));
+  for (let at = text.indexOf(words, from); at >= 0; at = text.indexOf(words, at + 1)) {
+    if (boundBefore && isWordCharacter(codePointBefore(text, at))) continue;
+    if (boundAfter && isWordCharacter(codePointAt(text, at + words.length))) continue;
+    return at;
   }
-  return false;
+  return -1;
 }
 
 /** For text that is folded and not all ASCII. */

@@ -9,8 +9,10 @@ import type { Clock } from "../../clock.ts";
 import { HOUR, KV_LIST_BATCH } from "../../limits.ts";
 import { decodeLogIndex, type LogIndex } from "../format/log_index.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
-import { hasWord } from "../format/tokens.ts";
+import { matchesLog } from "../format/log_match.ts";
+import { mayMatch } from "../format/log_may_match.ts";
 import { DamagedError, FORMAT } from "../format/value.ts";
+import { timesOf } from "../log_condition.ts";
 import type { LogSearch, LogSearchResult, StoredLog } from "../types.ts";
 import { hoursRange, segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
@@ -106,7 +108,7 @@ export async function searchLogs(
         damaged.add(id);
         candidates.push({ id, index: { minTime: h * HOUR, maxTime: (h + 1) * HOUR - 1 } });
       } else if (index !== "expired") {
-        if (index.mayMatch(search)) candidates.push({ id, index });
+        if (mayHold(index, search)) candidates.push({ id, index });
         else skipped++;
       }
     }
@@ -121,20 +123,20 @@ export async function searchLogs(
   };
 }
 
-/** Clamps the range to what is retained, and to what is left behind the entry that the last page ended with. */
+/** Clamps the range to what is retained, to the times that the search names, and to what is left behind the entry that the last page ended with. */
 function narrowed(search: LogSearch, oldest: number): LogSearch {
-  let from = Math.max(search.from, oldest);
-  let to = search.to;
+  const times = timesOf(search.where);
+  let from = Math.max(search.from, oldest, times.from);
+  let to = Math.min(search.to, times.to);
   if (search.after && search.newestFirst) to = Math.min(to, search.after.timestamp + 1);
   else if (search.after) from = Math.max(from, search.after.timestamp);
   return { ...search, from, to };
 }
 
-function isHit(record: StoredLog, search: LogSearch): boolean {
-  return record.timestamp >= search.from && record.timestamp < search.to && record.level >= search.minLevel &&
-    (search.application === undefined || record.application === search.application) &&
-    search.fields.every(([key, value]) => record.fields.some(([k, v]) => k === key && v === value)) &&
-    search.words.every((word) =>
-      hasWord(record.message, word) || record.fields.some(([, value]) => hasWord(value, word))
-    );
+function mayHold(index: LogIndex, { from, to, where }: LogSearch): boolean {
+  return index.minTime < to && index.maxTime >= from && mayMatch(index, where);
+}
+
+function isHit(record: StoredLog, { from, to, where }: LogSearch): boolean {
+  return record.timestamp >= from && record.timestamp < to && matchesLog(record, where);
 }

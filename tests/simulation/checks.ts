@@ -4,6 +4,7 @@
  * @module
  */
 import { DAY } from "../../limits.ts";
+import { EVERY_ENTRY } from "../../store/log_condition.ts";
 import type { Stores } from "../../store/open.ts";
 import type { Content } from "./content.ts";
 import { type Items, logPart } from "./items.ts";
@@ -76,7 +77,7 @@ export async function checkQueries(
     }
   }
   const seen = new Map<string, number>();
-  const search = { ...range, minLevel: 0, words: [], fields: [], newestFirst: true, limit: 500 };
+  const search = { ...range, where: EVERY_ENTRY, newestFirst: true, limit: 500 };
   let after: { timestamp: number; id: string } | undefined;
   for (;;) {
     const { hits, more, damaged } = await stores.logs.search(TENANT, { ...search, after }, never);

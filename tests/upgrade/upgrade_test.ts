@@ -6,6 +6,7 @@ import { SCHEMA_VERSION } from "../../store/kv/schema.ts";
 import { systemPlatform } from "../../store/platform.ts";
 import { openStores } from "../../store/open.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { EVERY_ENTRY } from "../../store/log_condition.ts";
 import { NEVER } from "../support/stores.ts";
 import { FILE_BYTES, logs, NOW, points, storesConfig } from "./content.ts";
 
@@ -39,7 +40,7 @@ for await (const { name, isDirectory } of Deno.readDir(HERE)) {
       ]);
       assertEquals((await stores.points.series("default", { tags: [] }, 10, undefined, NEVER)).series.length, 2);
 
-      const search = { ...ALL_TIME, minLevel: 0, words: [], fields: [], newestFirst: true, limit: 1000 };
+      const search = { ...ALL_TIME, where: EVERY_ENTRY, newestFirst: true, limit: 1000 };
       const { hits } = await stores.logs.search("default", search, NEVER);
       assertEquals(hits.map(({ id: _, ...record }) => record), logs);
       await stores.close();

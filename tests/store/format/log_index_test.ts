@@ -1,70 +1,62 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { decodeLogIndex, type IndexSearch } from "../../../store/format/log_index.ts";
-import { foldWord, forEachToken, hasWord } from "../../../store/format/tokens.ts";
+import { decodeLogIndex } from "../../../store/format/log_index.ts";
+import { matchesLog } from "../../../store/format/log_match.ts";
+import { mayMatch } from "../../../store/format/log_may_match.ts";
+import { foldWord, forEachToken } from "../../../store/format/tokens.ts";
 import { DamagedError } from "../../../store/format/value.ts";
+import { EVERY_ENTRY } from "../../../store/log_condition.ts";
 import type { LogRecord } from "../../../store/types.ts";
+import { type Asked, conditionOf } from "../../support/log_conditions.ts";
 import { indexOf, randomRecord, randomRecords } from "./logs.ts";
 import { damage, property, type Random } from "./random.ts";
 
-const ALL: IndexSearch = { minLevel: 0, from: 0, to: Infinity, words: [], fields: [] };
-
-function matches(record: LogRecord, search: IndexSearch): boolean {
-  return (search.application === undefined || record.application === search.application) &&
-    record.level >= search.minLevel && record.timestamp >= search.from && record.timestamp < search.to &&
-    search.words.every((word) =>
-      [record.message, ...record.fields.map(([, value]) => value)].some((text) => hasWord(text, word))
-    ) &&
-    search.fields.every(([key, value]) => record.fields.some((field) => field[0] === key && field[1] === value));
-}
-
-/** A search that one of the entries may well answer. */
-function randomSearch(random: Random, { application, level, timestamp, message, fields }: LogRecord): IndexSearch {
+/** Conditions that one of the entries may well meet. */
+function randomAsked(random: Random, { application, level, message, fields }: LogRecord): Asked {
   const words: string[] = [];
   for (const text of [message, ...fields.map(([, value]) => value)]) forEachToken(text, (token) => words.push(token));
   const start = random.below(message.length + 1);
   return {
     application: random.pick([undefined, application, random.text(3)]),
     minLevel: random.pick([0, level, random.below(6)]),
-    from: timestamp - random.below(3),
-    to: timestamp + random.below(3),
-    words: random.pick([[], words, [foldWord(message.slice(start, start + 10))]]),
+    words: random.pick([[], words, [foldWord(message.slice(start, start + 10))]]).filter((word) => word !== ""),
     fields: random.pick([[], fields]),
   };
 }
 
-Deno.test("LogIndex.mayMatch() is true wherever an entry matches", () => {
+Deno.test("mayMatch() is true wherever an entry matches", () => {
   let matching = 0;
   property(500, (random) => {
     const records = randomRecords(random, 1 + random.below(20));
     const index = decodeLogIndex(indexOf(records));
-    const search = randomSearch(random, random.pick(records));
-    if (records.some((record) => matches(record, search))) {
+    const condition = conditionOf(randomAsked(random, random.pick(records)));
+    if (records.some((record) => matchesLog(record, condition))) {
       matching++;
-      assert(index.mayMatch(search), JSON.stringify(search));
+      assert(mayMatch(index, condition), JSON.stringify(condition));
     }
   });
   assert(matching > 50, `${matching} searches had matches`);
 });
 
-Deno.test("LogIndex.mayMatch() is false where time, level, application, field or word rule the segment out", () => {
+Deno.test("mayMatch() is false where time, level, application, field or word rule the segment out", () => {
   const records: LogRecord[] = [
     { application: "api", level: 2, timestamp: 100, message: "Request done", fields: [["user", "Ada L"]] },
     { application: "db", level: 3, timestamp: 200, message: "slow query", fields: [] },
   ];
   const index = decodeLogIndex(indexOf(records));
-  const may = (search: Partial<IndexSearch>) => index.mayMatch({ ...ALL, ...search });
+  const may = (asked: Asked) => mayMatch(index, conditionOf(asked));
+  const mayAt = (from: number, to: number) => mayMatch(index, { type: "time", from, to });
   assertEquals([index.minTime, index.maxTime, index.count], [100, 200, 2]);
   assertEquals([...index.applications], [["api", 1], ["db", 1]]);
   assertEquals(index.levels, [0, 0, 1, 1, 0, 0]);
   assertEquals(index.fieldNames, ["user"]);
   assert(may({}));
-  assert(may({ from: 200 }) && may({ to: 101 }) && !may({ from: 201 }) && !may({ to: 100 }));
+  assert(mayAt(200, 300) && mayAt(0, 101) && !mayAt(201, 300) && !mayAt(0, 100));
   assert(may({ minLevel: 3 }) && !may({ minLevel: 4 }));
   assert(may({ application: "api" }) && !may({ application: "web" }));
   assert(may({ fields: [["user", "Ada L"]] }) && !may({ fields: [["user", "ada l"]] }));
   assert(!may({ fields: [["trace", "1"]] }));
   assert(may({ words: ["request", "ada", "slow query"] }) && !may({ words: ["request", "absent"] }));
-  assert(!decodeLogIndex(indexOf([])).mayMatch(ALL));
+  assert(!mayMatch(decodeLogIndex(indexOf([])), EVERY_ENTRY));
 });
 
 Deno.test("encodeLogIndex() stays small on hostile entries, and does not rule out what it had no room for", () =>
@@ -79,7 +71,7 @@ Deno.test("encodeLogIndex() stays small on hostile entries, and does not rule ou
     assert(bytes.length < 16 * 1024, `${bytes.length} bytes`);
     const index = decodeLogIndex(bytes);
     assertEquals([index.applicationsComplete, index.fieldNamesComplete], [false, false]);
-    for (const { application, fields } of records) assert(index.mayMatch({ ...ALL, application, fields }));
+    for (const { application, fields } of records) assert(mayMatch(index, conditionOf({ application, fields })));
   }));
 
 Deno.test("encodeLogIndex() keeps the most frequent applications when there are too many", () => {
@@ -94,7 +86,7 @@ Deno.test("encodeLogIndex() keeps the most frequent applications when there are 
 Deno.test("decodeLogIndex() refuses damaged bytes or does no harm", () =>
   property(10, (random) => {
     const records = randomRecords(random, 1 + random.below(30));
-    const read = (bytes: Uint8Array) => decodeLogIndex(bytes).mayMatch(randomSearch(random, records[0]));
+    const read = (bytes: Uint8Array) => mayMatch(decodeLogIndex(bytes), conditionOf(randomAsked(random, records[0])));
     damage(random, indexOf(records), read, (error) => error instanceof DamagedError);
     assertThrows(() => decodeLogIndex(indexOf(records).subarray(0, 5)), DamagedError);
   }));

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MAX_TOKEN_BYTES } from "../../../limits.ts";
-import { foldWord, forEachToken, hasWord } from "../../../store/format/tokens.ts";
+import { findFolded, foldWord, forEachToken } from "../../../store/format/tokens.ts";
 import { property } from "./random.ts";
 
 function tokens(text: string): string[] {
@@ -38,7 +38,10 @@ Deno.test("forEachToken() cuts a long word to whole characters of MAX_TOKEN_BYTE
   assertEquals(tokens("𝒳".repeat(100)), ["𝒳".repeat(MAX_TOKEN_BYTES / 4)]);
 });
 
-Deno.test("hasWord() knows whole words, those too that tokens cut", () => {
+/** Whether a text has these words. */
+const hasWord = (text: string, words: string) => findFolded(foldWord(text), words, false) >= 0;
+
+Deno.test("findFolded() knows whole words, those too that tokens cut", () => {
   const long = "a".repeat(200);
   assert(hasWord(`x ${long}b.`, `${long}b`));
   assert(!hasWord(`x ${long}b.`, long));
@@ -51,14 +54,18 @@ Deno.test("hasWord() knows whole words, those too that tokens cut", () => {
   assert(hasWord("😀a😀", "a"));
 });
 
-Deno.test("hasWord() takes several words as they stand", () => {
+Deno.test("findFolded() takes several words as they stand", () => {
   assert(hasWord("from 10.0.0.1:80", "10.0.0.1"));
   assert(!hasWord("from 10.0.0.11", "10.0.0.1"));
   assert(!hasWord("from 110.0.0.1", "10.0.0.1"));
   assert(hasWord("a -> b", "->"));
+  assertEquals(findFolded("a connection, connected", "connect", false), -1);
+  assertEquals(findFolded("a connection, connected", "connect", true), 2);
+  assertEquals(findFolded("a connection, connected", "connect", true, 3), 14);
+  assertEquals(findFolded("disconnected", "connect", true), -1);
 });
 
-Deno.test("hasWord() is true of each word of a text, and what it is true of has all its tokens there", () =>
+Deno.test("findFolded() is true of each word of a text, and what it is true of has all its tokens there", () =>
   property(500, (random) => {
     const text = random.text(30);
     const own = tokens(text);

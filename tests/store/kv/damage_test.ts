@@ -5,6 +5,7 @@ import { toLogColumns } from "../../../store/format/log_columns.ts";
 import { makeSeries } from "../../../store/format/series.ts";
 import { decodeValue, encodeValue } from "../../../store/format/value.ts";
 import { fileKey } from "../../../store/kv/keys.ts";
+import { EVERY_ENTRY } from "../../../store/log_condition.ts";
 import { textBytes } from "../../support/chunks.ts";
 import { NEVER, openTestStores } from "../../support/stores.ts";
 
@@ -68,11 +69,9 @@ const query = async (stores: Stores) => {
 
 const search = async (stores: Stores, newestFirst = true) => {
   const { hits, damaged } = await stores.logs.search("t", {
-    minLevel: 0,
+    where: EVERY_ENTRY,
     from: 0,
     to: stores.clock.now() + 1,
-    words: [],
-    fields: [],
     newestFirst,
     limit: 10,
   }, NEVER);

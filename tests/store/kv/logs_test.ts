@@ -2,7 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { FLUSH_MS, HOUR } from "../../../limits.ts";
 import { toLogColumns } from "../../../store/format/log_columns.ts";
 import { foldWord } from "../../../store/format/tokens.ts";
+import { EVERY_ENTRY } from "../../../store/log_condition.ts";
 import type { LogRecord, LogSearch } from "../../../store/types.ts";
+import { type Asked, conditionOf } from "../../support/log_conditions.ts";
 import { NEVER, openTestStores } from "../../support/stores.ts";
 
 type Stores = Awaited<ReturnType<typeof openTestStores>>;
@@ -22,10 +24,12 @@ async function write(stores: Stores, records: readonly LogRecord[]) {
   await writer.flush();
 }
 
-function search(stores: Stores, s: Partial<LogSearch>) {
+type Search = Asked & Partial<Omit<LogSearch, "where">>;
+
+function search(stores: Stores, { application, minLevel, words, fields, ...more }: Search) {
+  const where = conditionOf({ application, minLevel, words, fields });
   const to = stores.clock.now() + HOUR;
-  const defaults = { minLevel: 0, from: 0, to, words: [], fields: [], newestFirst: true, limit: 100 };
-  return stores.logs.search("t", { ...defaults, ...s }, NEVER);
+  return stores.logs.search("t", { where, from: 0, to, newestFirst: true, limit: 100, ...more }, NEVER);
 }
 
 Deno.test("LogStore.search() equals a plain scan, page by page, in both orders", async () => {
@@ -44,7 +48,7 @@ Deno.test("LogStore.search() equals a plain scan, page by page, in both orders",
   }
   for (let i = 0; i < records.length; i += 700) await write(stores, records.slice(i, i + 700));
 
-  const searches: Partial<LogSearch>[] = [
+  const searches: Search[] = [
     {},
     { words: ["alpha"] },
     { words: ["beta", "42"].map(foldWord) },
@@ -113,7 +117,7 @@ Deno.test("LogStore: what one tenant wrote is not another's", async () => {
   using stores = await openTestStores();
   await write(stores, [record(stores.clock.now(), "mine")]);
   const to = stores.clock.now() + HOUR;
-  const asked = { minLevel: 0, from: 0, to, words: [], fields: [], newestFirst: true, limit: 10 };
+  const asked = { where: EVERY_ENTRY, from: 0, to, newestFirst: true, limit: 10 };
   assertEquals((await stores.logs.search("u", asked, NEVER)).hits, []);
 });
 
