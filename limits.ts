@@ -247,6 +247,14 @@ export const MAX_SEARCH_TERMS = 32;
 export const MAX_SEARCH_QUERY_LENGTH = 4096;
 /** How deep a search's conditions may be nested: each level is a call of the functions that read and judge them. */
 export const MAX_SEARCH_DEPTH = 20;
+/** What a question about logs may count by. */
+export const MAX_FACETS = 8;
+/** Values of a facet in an answer. */
+export const MAX_FACET_VALUES = 100;
+/** Values of a facet in an answer when the request does not say. */
+export const DEFAULT_FACET_VALUES = 10;
+/** Buckets in an answer about logs, of all facets and values together, and while it is made. */
+export const MAX_FACET_BUCKETS = 100_000;
 /** Places that are shown in one entry. */
 export const MAX_HIGHLIGHTS = 100;
 /** Relative error of a quantile. */

@@ -17,7 +17,8 @@ import { logEvent } from "./rpc/log.ts";
 import { createRouter } from "./rpc/router.ts";
 import { createDataCollectionService } from "./services/data_collection.ts";
 import { createFileUploadService } from "./services/file_upload.ts";
-import { createQueryService } from "./services/query.ts";
+import { createLogsQueries } from "./services/logs_query.ts";
+import { createMetricsQueries } from "./services/metrics_query.ts";
 import { createStreamService } from "./services/streams.ts";
 import { LeaseLostError } from "./store/kv/lease.ts";
 import { damagedValues } from "./store/kv/metrics.ts";
@@ -86,7 +87,8 @@ export async function openServer(config: Config, clock: Clock, common?: Common):
       retention,
       logRules,
     }),
-    query: createQueryService({ points: stores.points, logs: stores.logs, clock }),
+    metricsQueries: createMetricsQueries({ points: stores.points, clock }),
+    logsQueries: createLogsQueries({ logs: stores.logs, clock }),
     streams: createStreamService({ streams, clock }),
   }, { grpc: !config.onDeploy, shutdownSignal: ended.signal, isReady, clock });
   const handler = withCors(createHttpHandler({ router, files, isReady }), config.corsOrigins);

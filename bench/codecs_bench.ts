@@ -13,7 +13,8 @@ import { decodeLogSegment } from "../store/format/log_reader.ts";
 import { encodeLogSegment, packLogSegments } from "../store/format/log_segment.ts";
 import { makeSeries, seriesId } from "../store/format/series.ts";
 import type { LogCondition } from "../store/log_condition.ts";
-import type { LogRecord, Series } from "../store/types.ts";
+import type { LogRecord } from "../store/log_types.ts";
+import type { Series } from "../store/types.ts";
 import { Random } from "../tests/store/format/random.ts";
 
 const ORIGIN = "01HF7YAT00ABCDEFGHJKMNPQRS";

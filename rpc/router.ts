@@ -22,7 +22,8 @@ import { MAX_CARRIED_BYTES, MAX_DEADLINE_MS, MAX_MESSAGE_BYTES } from "../limits
 import type { Call } from "../services/call.ts";
 import type { DataCollectionService as DataCollection } from "../services/data_collection.ts";
 import type { FileUploadService as FileUpload } from "../services/file_upload.ts";
-import type { QueryService as Query } from "../services/query.ts";
+import type { LogsQueries } from "../services/logs_query.ts";
+import type { MetricsQueries } from "../services/metrics_query.ts";
 import type { StreamService as Streams } from "../services/streams.ts";
 import { ALIASES, aliasFiles } from "./aliases.ts";
 import { isEndCertain } from "./body_end.ts";
@@ -47,7 +48,8 @@ export interface RouterOptions {
 export interface Services {
   readonly files: FileUpload;
   readonly collection: DataCollection;
-  readonly query: Query;
+  readonly metricsQueries: MetricsQueries;
+  readonly logsQueries: LogsQueries;
   readonly streams: Streams;
 }
 
@@ -76,7 +78,7 @@ export function routerOptions(
 
 /** Handlers by request path. */
 export function createRouter(services: Services, options: RouterOptions): ReadonlyMap<string, UniversalHandler> {
-  const { files, query, streams } = services;
+  const { files, metricsQueries, logsQueries, streams } = services;
   const handling = routerOptions(options);
   const router = createConnectRouter(handling);
   router.service(FileUploadService, {
@@ -86,9 +88,10 @@ export function createRouter(services: Services, options: RouterOptions): Readon
     deleteFile: (request, context) => files.deleteFile(request, call(context)),
   });
   router.service(QueryService, {
-    queryMetrics: (request, context) => query.queryMetrics(request, call(context)),
-    listSeries: (request, context) => query.listSeries(request, call(context)),
-    searchLogs: (request, context) => query.searchLogs(request, call(context)),
+    queryMetrics: (request, context) => metricsQueries.queryMetrics(request, call(context)),
+    listSeries: (request, context) => metricsQueries.listSeries(request, call(context)),
+    searchLogs: (request, context) => logsQueries.searchLogs(request, call(context)),
+    logFacets: (request, context) => logsQueries.logFacets(request, call(context)),
   });
 
   router.service(StreamService, {

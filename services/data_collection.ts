@@ -11,7 +11,8 @@ import type { CollectionResultSchema, LogCollectionResultSchema } from "../gen/s
 import { BREAK_FLUSH_MS } from "../limits.ts";
 import { joinLogs } from "../store/format/log_columns.ts";
 import type { BatchPlace, Stream, StreamKind, StreamStore } from "../store/stream_types.ts";
-import type { LogBatch, LogStore, LogWriter, PointBatch, PointStore, PointWriter } from "../store/types.ts";
+import type { LogBatch, LogStore, LogWriter } from "../store/log_types.ts";
+import type { PointBatch, PointStore, PointWriter } from "../store/types.ts";
 import { type Call, orAborted } from "./call.ts";
 import { hashFirstLog, hashFirstPoint } from "./first_item.ts";
 import type { LogRule } from "./log_rules.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LEVELS } from "../store/types.ts";
+import { LEVELS } from "../store/log_types.ts";
 
 type Level = typeof LEVELS[number];
 

@@ -23,7 +23,8 @@ import type { Platform } from "./platform.ts";
 import { createInlineRehash } from "./rehash/inline.ts";
 import type { Rehash } from "./rehash/rehash.ts";
 import type { StreamStore } from "./stream_types.ts";
-import type { BlobStore, FileStore, LogStore, PointStore } from "./types.ts";
+import type { LogStore } from "./log_types.ts";
+import type { BlobStore, FileStore, PointStore } from "./types.ts";
 
 /** Where blobs are kept. */
 export type BlobsConfig =

@@ -12,7 +12,7 @@ import { timeBounds } from "../../services/time_bounds.ts";
 import { place } from "../../store/format/log_id.ts";
 import { encodeLogIndex } from "../../store/format/log_index.ts";
 import { packLogSegments } from "../../store/format/log_segment.ts";
-import type { LogStore } from "../../store/types.ts";
+import type { LogStore } from "../../store/log_types.ts";
 import { batchesOf, cut, decode, frame, messagesOf, times, timesAtOnce } from "./chunks.ts";
 import type { Stage } from "./stage.ts";
 import { AT_ONCE, type BothStores, TENANT } from "./stores.ts";

@@ -5,7 +5,7 @@
  */
 import { foldWord } from "../../store/format/tokens.ts";
 import { EVERY_ENTRY, type LogCondition, type ValueCondition } from "../../store/log_condition.ts";
-import { LEVELS } from "../../store/types.ts";
+import { LEVELS } from "../../store/log_types.ts";
 import { parseLevel } from "../log_level.ts";
 import { malformed, type Term } from "./lexer.ts";
 

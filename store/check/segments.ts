@@ -14,7 +14,7 @@ import { makeSeries, seriesId } from "../format/series.ts";
 import { forEachToken } from "../format/tokens.ts";
 import { FORMAT } from "../format/value.ts";
 import { segmentKey, seriesKvKey } from "../kv/keys.ts";
-import { LEVELS, type StoredLog } from "../types.ts";
+import { LEVELS, type StoredLog } from "../log_types.ts";
 import type { Fault, Judge, Judged } from "./judge.ts";
 import { parseRecord } from "./view.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LogBatch, LogRecord, LogShape, StoredLog } from "../types.ts";
+import type { LogBatch, LogRecord, LogShape, StoredLog } from "../log_types.ts";
 import { ByteWriter } from "./bytes.ts";
 
 /** Entries to be packed. Those that were stored before have an id. */

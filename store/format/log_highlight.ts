@@ -5,7 +5,7 @@
  */
 import { MAX_HIGHLIGHTS } from "../../limits.ts";
 import type { LogCondition, Words } from "../log_condition.ts";
-import type { Highlight, LogRecord } from "../types.ts";
+import type { Highlight, LogRecord } from "../log_types.ts";
 import { findFolded, foldWord } from "./tokens.ts";
 
 // deno-lint-ignore no-control-regex

@@ -18,7 +18,7 @@
  * @module
  */
 import { KIB } from "../../limits.ts";
-import { LEVELS, type LogBatch } from "../types.ts";
+import { LEVELS, type LogBatch } from "../log_types.ts";
 import { BloomBuilder, type FieldPrefix, fieldPrefix } from "./bloom.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { DamagedError } from "./value.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { LogCondition, ValueCondition } from "../log_condition.ts";
-import type { LogRecord } from "../types.ts";
+import type { LogRecord } from "../log_types.ts";
 import { findFolded, foldWord } from "./tokens.ts";
 
 /** A decimal number, as people and programs write it. */

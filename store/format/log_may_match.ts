@@ -39,7 +39,7 @@ function may(index: LogIndex, condition: LogCondition): boolean {
 }
 
 /** Whether an entry of the segment may be there that does not meet the condition. */
-function mayFail(index: LogIndex, condition: LogCondition): boolean {
+export function mayFail(index: LogIndex, condition: LogCondition): boolean {
   switch (condition.type) {
     case "all":
       return condition.of.some((part) => mayFail(index, part));

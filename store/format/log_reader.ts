@@ -5,7 +5,7 @@
  */
 import { zstdDecompressSync } from "node:zlib";
 import { MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
-import { LEVELS, type StoredLog } from "../types.ts";
+import { LEVELS, type StoredLog } from "../log_types.ts";
 import { ByteReader, decodeUtf8 } from "./bytes.ts";
 import { logId, MAX_ORDINAL } from "./log_id.ts";
 import { MAX_SEGMENT_ENTRIES } from "./log_segment.ts";

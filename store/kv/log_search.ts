@@ -5,7 +5,7 @@
  * @module
  */
 import { matchesLog } from "../format/log_match.ts";
-import type { LogSearch, LogSearchResult, StoredLog } from "../types.ts";
+import type { LogSearch, LogSearchResult, StoredLog } from "../log_types.ts";
 import { clamped, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
 export async function searchLogs(

@@ -12,7 +12,7 @@ import { mayMatch } from "../format/log_may_match.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
 import { DamagedError, FORMAT } from "../format/value.ts";
 import { type LogCondition, timesOf } from "../log_condition.ts";
-import type { StoredLog } from "../types.ts";
+import type { StoredLog } from "../log_types.ts";
 import { hoursRange, segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import { openValue } from "./records.ts";

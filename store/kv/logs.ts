@@ -11,13 +11,15 @@ import { joinLogs, type LogRange } from "../format/log_columns.ts";
 import { packLogSegments } from "../format/log_segment.ts";
 import { encodeValue, FORMAT } from "../format/value.ts";
 import type { FreeSpace } from "../free_space.ts";
-import type { LogBatch, LogStore, Mutation } from "../types.ts";
+import type { LogBatch, LogStore } from "../log_types.ts";
+import type { Mutation } from "../types.ts";
 import { BatchParts } from "./batch_parts.ts";
 import type { Committer } from "./committer.ts";
 import { commitGroup, type Packed } from "./group_commit.ts";
 import { type Contribution, Grouping, Pending } from "./grouping.ts";
 import { segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
+import { countLogs } from "./log_counts.ts";
 import { searchLogs } from "./log_search.ts";
 import { StreamHandle } from "./stream_handle.ts";
 
@@ -72,6 +74,7 @@ export function createLogStore(options: LogStoreOptions): LogStore {
       };
     },
     search: (tenant, search, signal) => searchLogs(options, tenant, search, signal),
+    count: (tenant, counting, signal) => countLogs(options, tenant, counting, signal),
   };
 }
 

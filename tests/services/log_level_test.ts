@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { parseLevel } from "../../services/log_level.ts";
-import { LEVELS } from "../../store/types.ts";
+import { LEVELS } from "../../store/log_types.ts";
 
 Deno.test("parseLevel() knows the usual spellings, in any case and with spaces around", () => {
   const spellings: Record<string, string> = {

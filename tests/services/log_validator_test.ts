@@ -7,7 +7,7 @@ import { LogValidator } from "../../services/log_validator.ts";
 import { timeBounds } from "../../services/time_bounds.ts";
 import { decodeLogSegment } from "../../store/format/log_reader.ts";
 import { encodeLogSegment } from "../../store/format/log_segment.ts";
-import type { LogBatch } from "../../store/types.ts";
+import type { LogBatch } from "../../store/log_types.ts";
 import { ORIGIN } from "../store/format/logs.ts";
 import { decodedLogs } from "../support/logs.ts";
 

@@ -5,7 +5,7 @@
  */
 import { foldWord } from "../../store/format/tokens.ts";
 import type { LogCondition } from "../../store/log_condition.ts";
-import { LEVELS } from "../../store/types.ts";
+import { LEVELS } from "../../store/log_types.ts";
 
 /** What a simple search asks for. */
 export interface Asked {

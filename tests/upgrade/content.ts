@@ -5,7 +5,8 @@
  * @module
  */
 import { makeSeries } from "../../store/format/series.ts";
-import type { LogRecord, PointBatch } from "../../store/types.ts";
+import type { LogRecord } from "../../store/log_types.ts";
+import type { PointBatch } from "../../store/types.ts";
 import { DAY, RETENTION_DAYS, STREAM_RECORD_DAYS, UPLOAD_EXPIRY_MS } from "../../limits.ts";
 import type { StoresConfig } from "../../store/open.ts";
 

@@ -12,7 +12,7 @@ import type { Message } from "npm:@bufbuild/protobuf@2";
  * Describes the file sluice/v1/query.proto.
  */
 export const file_sluice_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("ChVzbHVpY2UvdjEvcXVlcnkucHJvdG8SCXNsdWljZS52MSKAAQoGU2VyaWVzEg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoEdGFncxgDIAMoCzIbLnNsdWljZS52MS5TZXJpZXMuVGFnc0VudHJ5GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoYCChNRdWVyeU1ldHJpY3NSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSNgoEdGFncxgDIAMoCzIoLnNsdWljZS52MS5RdWVyeU1ldHJpY3NSZXF1ZXN0LlRhZ3NFbnRyeRIMCgRmcm9tGAQgASgDEgoKAnRvGAUgASgDEg8KB3N0ZXBfbXMYBiABKAMSLAoMYWdncmVnYXRpb25zGAcgAygOMhYuc2x1aWNlLnYxLkFnZ3JlZ2F0aW9uEhEKCXF1YW50aWxlcxgIIAMoARorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAQoUUXVlcnlNZXRyaWNzUmVzcG9uc2USJwoGc2VyaWVzGAEgAygLMhcuc2x1aWNlLnYxLlNlcmllc1Jlc3VsdBIXCg9zZWdtZW50c19vcGVuZWQYAiABKAMSGAoQc2VnbWVudHNfc2tpcHBlZBgDIAEoAxIYChBzZWdtZW50c19kYW1hZ2VkGAQgASgDIlUKDFNlcmllc1Jlc3VsdBIhCgZzZXJpZXMYASABKAsyES5zbHVpY2UudjEuU2VyaWVzEiIKB2J1Y2tldHMYAiADKAsyES5zbHVpY2UudjEuQnVja2V0ItABCgZCdWNrZXQSEQoJdGltZXN0YW1wGAEgASgDEhIKBWNvdW50GAIgASgDSACIAQESEAoDc3VtGAMgASgBSAGIAQESEAoDbWluGAQgASgBSAKIAQESEAoDbWF4GAUgASgBSAOIAQESEAoDYXZnGAYgASgBSASIAQESEQoEbGFzdBgHIAEoAUgFiAEBEhEKCXF1YW50aWxlcxgIIAMoAUIICgZfY291bnRCBgoEX3N1bUIGCgRfbWluQgYKBF9tYXhCBgoEX2F2Z0IHCgVfbGFzdCK9AQoRTGlzdFNlcmllc1JlcXVlc3QSDgoGc291cmNlGAEgASgJEg4KBm1ldHJpYxgCIAEoCRI0CgR0YWdzGAMgAygLMiYuc2x1aWNlLnYxLkxpc3RTZXJpZXNSZXF1ZXN0LlRhZ3NFbnRyeRIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJQChJMaXN0U2VyaWVzUmVzcG9uc2USIQoGc2VyaWVzGAEgAygLMhEuc2x1aWNlLnYxLlNlcmllcxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiqgIKEVNlYXJjaExvZ3NSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhEKCW1pbl9sZXZlbBgCIAEoCRIMCgRmcm9tGAMgASgDEgoKAnRvGAQgASgDEg0KBXdvcmRzGAUgAygJEjgKBmZpZWxkcxgGIAMoCzIoLnNsdWljZS52MS5TZWFyY2hMb2dzUmVxdWVzdC5GaWVsZHNFbnRyeRIlCgVvcmRlchgHIAEoDjIWLnNsdWljZS52MS5TZWFyY2hPcmRlchIRCglwYWdlX3NpemUYCCABKAUSEgoKcGFnZV90b2tlbhgJIAEoCRINCgVxdWVyeRgKIAEoCRotCgtGaWVsZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpsBChJTZWFyY2hMb2dzUmVzcG9uc2USHwoEaGl0cxgBIAMoCzIRLnNsdWljZS52MS5Mb2dIaXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhcKD3NlZ21lbnRzX29wZW5lZBgDIAEoAxIYChBzZWdtZW50c19za2lwcGVkGAQgASgDEhgKEHNlZ21lbnRzX2RhbWFnZWQYBSABKAMiYgoGTG9nSGl0EgoKAmlkGAEgASgJEiIKBWVudHJ5GAIgASgLMhMuc2x1aWNlLnYxLkxvZ0VudHJ5EigKCmhpZ2hsaWdodHMYAyADKAsyFC5zbHVpY2UudjEuSGlnaGxpZ2h0IjYKCUhpZ2hsaWdodBINCgVmaWVsZBgBIAEoCRINCgVzdGFydBgCIAEoBRILCgNlbmQYAyABKAUqqwEKC0FnZ3JlZ2F0aW9uEhsKF0FHR1JFR0FUSU9OX1VOU1BFQ0lGSUVEEAASFQoRQUdHUkVHQVRJT05fQ09VTlQQARITCg9BR0dSRUdBVElPTl9TVU0QAhITCg9BR0dSRUdBVElPTl9NSU4QAxITCg9BR0dSRUdBVElPTl9NQVgQBBITCg9BR0dSRUdBVElPTl9BVkcQBRIUChBBR0dSRUdBVElPTl9MQVNUEAYqaQoLU2VhcmNoT3JkZXISHAoYU0VBUkNIX09SREVSX1VOU1BFQ0lGSUVEEAASHQoZU0VBUkNIX09SREVSX05FV0VTVF9GSVJTVBABEh0KGVNFQVJDSF9PUkRFUl9PTERFU1RfRklSU1QQAjL1AQoMUXVlcnlTZXJ2aWNlEk8KDFF1ZXJ5TWV0cmljcxIeLnNsdWljZS52MS5RdWVyeU1ldHJpY3NSZXF1ZXN0Gh8uc2x1aWNlLnYxLlF1ZXJ5TWV0cmljc1Jlc3BvbnNlEkkKCkxpc3RTZXJpZXMSHC5zbHVpY2UudjEuTGlzdFNlcmllc1JlcXVlc3QaHS5zbHVpY2UudjEuTGlzdFNlcmllc1Jlc3BvbnNlEkkKClNlYXJjaExvZ3MSHC5zbHVpY2UudjEuU2VhcmNoTG9nc1JlcXVlc3QaHS5zbHVpY2UudjEuU2VhcmNoTG9nc1Jlc3BvbnNlYgZwcm90bzM", [file_sluice_v1_data_collection]);
+  fileDesc("ChVzbHVpY2UvdjEvcXVlcnkucHJvdG8SCXNsdWljZS52MSKAAQoGU2VyaWVzEg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoEdGFncxgDIAMoCzIbLnNsdWljZS52MS5TZXJpZXMuVGFnc0VudHJ5GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoYCChNRdWVyeU1ldHJpY3NSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSNgoEdGFncxgDIAMoCzIoLnNsdWljZS52MS5RdWVyeU1ldHJpY3NSZXF1ZXN0LlRhZ3NFbnRyeRIMCgRmcm9tGAQgASgDEgoKAnRvGAUgASgDEg8KB3N0ZXBfbXMYBiABKAMSLAoMYWdncmVnYXRpb25zGAcgAygOMhYuc2x1aWNlLnYxLkFnZ3JlZ2F0aW9uEhEKCXF1YW50aWxlcxgIIAMoARorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAQoUUXVlcnlNZXRyaWNzUmVzcG9uc2USJwoGc2VyaWVzGAEgAygLMhcuc2x1aWNlLnYxLlNlcmllc1Jlc3VsdBIXCg9zZWdtZW50c19vcGVuZWQYAiABKAMSGAoQc2VnbWVudHNfc2tpcHBlZBgDIAEoAxIYChBzZWdtZW50c19kYW1hZ2VkGAQgASgDIlUKDFNlcmllc1Jlc3VsdBIhCgZzZXJpZXMYASABKAsyES5zbHVpY2UudjEuU2VyaWVzEiIKB2J1Y2tldHMYAiADKAsyES5zbHVpY2UudjEuQnVja2V0ItABCgZCdWNrZXQSEQoJdGltZXN0YW1wGAEgASgDEhIKBWNvdW50GAIgASgDSACIAQESEAoDc3VtGAMgASgBSAGIAQESEAoDbWluGAQgASgBSAKIAQESEAoDbWF4GAUgASgBSAOIAQESEAoDYXZnGAYgASgBSASIAQESEQoEbGFzdBgHIAEoAUgFiAEBEhEKCXF1YW50aWxlcxgIIAMoAUIICgZfY291bnRCBgoEX3N1bUIGCgRfbWluQgYKBF9tYXhCBgoEX2F2Z0IHCgVfbGFzdCK9AQoRTGlzdFNlcmllc1JlcXVlc3QSDgoGc291cmNlGAEgASgJEg4KBm1ldHJpYxgCIAEoCRI0CgR0YWdzGAMgAygLMiYuc2x1aWNlLnYxLkxpc3RTZXJpZXNSZXF1ZXN0LlRhZ3NFbnRyeRIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJQChJMaXN0U2VyaWVzUmVzcG9uc2USIQoGc2VyaWVzGAEgAygLMhEuc2x1aWNlLnYxLlNlcmllcxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiqgIKEVNlYXJjaExvZ3NSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhEKCW1pbl9sZXZlbBgCIAEoCRIMCgRmcm9tGAMgASgDEgoKAnRvGAQgASgDEg0KBXdvcmRzGAUgAygJEjgKBmZpZWxkcxgGIAMoCzIoLnNsdWljZS52MS5TZWFyY2hMb2dzUmVxdWVzdC5GaWVsZHNFbnRyeRIlCgVvcmRlchgHIAEoDjIWLnNsdWljZS52MS5TZWFyY2hPcmRlchIRCglwYWdlX3NpemUYCCABKAUSEgoKcGFnZV90b2tlbhgJIAEoCRINCgVxdWVyeRgKIAEoCRotCgtGaWVsZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpsBChJTZWFyY2hMb2dzUmVzcG9uc2USHwoEaGl0cxgBIAMoCzIRLnNsdWljZS52MS5Mb2dIaXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhcKD3NlZ21lbnRzX29wZW5lZBgDIAEoAxIYChBzZWdtZW50c19za2lwcGVkGAQgASgDEhgKEHNlZ21lbnRzX2RhbWFnZWQYBSABKAMiYgoGTG9nSGl0EgoKAmlkGAEgASgJEiIKBWVudHJ5GAIgASgLMhMuc2x1aWNlLnYxLkxvZ0VudHJ5EigKCmhpZ2hsaWdodHMYAyADKAsyFC5zbHVpY2UudjEuSGlnaGxpZ2h0IjYKCUhpZ2hsaWdodBINCgVmaWVsZBgBIAEoCRINCgVzdGFydBgCIAEoBRILCgNlbmQYAyABKAUibAoQTG9nRmFjZXRzUmVxdWVzdBINCgVxdWVyeRgBIAEoCRIMCgRmcm9tGAIgASgDEgoKAnRvGAMgASgDEg8KB3N0ZXBfbXMYBCABKAMSDgoGZmFjZXRzGAUgAygJEg4KBnZhbHVlcxgGIAEoBSK7AQoRTG9nRmFjZXRzUmVzcG9uc2USDQoFY291bnQYASABKAMSJQoHYnVja2V0cxgCIAMoCzIULnNsdWljZS52MS5Mb2dCdWNrZXQSIwoGZmFjZXRzGAMgAygLMhMuc2x1aWNlLnYxLkxvZ0ZhY2V0EhcKD3NlZ21lbnRzX29wZW5lZBgEIAEoAxIYChBzZWdtZW50c19za2lwcGVkGAUgASgDEhgKEHNlZ21lbnRzX2RhbWFnZWQYBiABKAMiLQoJTG9nQnVja2V0EhEKCXRpbWVzdGFtcBgBIAEoAxINCgVjb3VudBgCIAEoAyJRCghMb2dGYWNldBIMCgRuYW1lGAEgASgJEigKBnZhbHVlcxgCIAMoCzIYLnNsdWljZS52MS5Mb2dGYWNldFZhbHVlEg0KBW90aGVyGAMgASgDIlQKDUxvZ0ZhY2V0VmFsdWUSDQoFdmFsdWUYASABKAkSDQoFY291bnQYAiABKAMSJQoHYnVja2V0cxgDIAMoCzIULnNsdWljZS52MS5Mb2dCdWNrZXQqqwEKC0FnZ3JlZ2F0aW9uEhsKF0FHR1JFR0FUSU9OX1VOU1BFQ0lGSUVEEAASFQoRQUdHUkVHQVRJT05fQ09VTlQQARITCg9BR0dSRUdBVElPTl9TVU0QAhITCg9BR0dSRUdBVElPTl9NSU4QAxITCg9BR0dSRUdBVElPTl9NQVgQBBITCg9BR0dSRUdBVElPTl9BVkcQBRIUChBBR0dSRUdBVElPTl9MQVNUEAYqaQoLU2VhcmNoT3JkZXISHAoYU0VBUkNIX09SREVSX1VOU1BFQ0lGSUVEEAASHQoZU0VBUkNIX09SREVSX05FV0VTVF9GSVJTVBABEh0KGVNFQVJDSF9PUkRFUl9PTERFU1RfRklSU1QQAjK9AgoMUXVlcnlTZXJ2aWNlEk8KDFF1ZXJ5TWV0cmljcxIeLnNsdWljZS52MS5RdWVyeU1ldHJpY3NSZXF1ZXN0Gh8uc2x1aWNlLnYxLlF1ZXJ5TWV0cmljc1Jlc3BvbnNlEkkKCkxpc3RTZXJpZXMSHC5zbHVpY2UudjEuTGlzdFNlcmllc1JlcXVlc3QaHS5zbHVpY2UudjEuTGlzdFNlcmllc1Jlc3BvbnNlEkkKClNlYXJjaExvZ3MSHC5zbHVpY2UudjEuU2VhcmNoTG9nc1JlcXVlc3QaHS5zbHVpY2UudjEuU2VhcmNoTG9nc1Jlc3BvbnNlEkYKCUxvZ0ZhY2V0cxIbLnNsdWljZS52MS5Mb2dGYWNldHNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxvZ0ZhY2V0c1Jlc3BvbnNlYgZwcm90bzM", [file_sluice_v1_data_collection]);
 
 /**
  * What identifies a series: where its values come from and what they measure.
@@ -481,6 +481,196 @@ export const HighlightSchema: GenMessage<Highlight> = /*@__PURE__*/
   messageDesc(file_sluice_v1_query, 10);
 
 /**
+ * @generated from message sluice.v1.LogFacetsRequest
+ */
+export type LogFacetsRequest = Message<"sluice.v1.LogFacetsRequest"> & {
+  /**
+   * Conditions, in the language of docs/search.md; empty means any entry.
+   *
+   * @generated from field: string query = 1;
+   */
+  query: string;
+
+  /**
+   * Range in milliseconds since the epoch: from (inclusive) up to to
+   * (exclusive). 0 for to means now and a day; from is clamped to retention.
+   *
+   * @generated from field: int64 from = 2;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: int64 to = 3;
+   */
+  to: bigint;
+
+  /**
+   * Width of a bucket in milliseconds, buckets being aligned to multiples of
+   * it; 0 means one bucket for the whole range.
+   *
+   * @generated from field: int64 step_ms = 4;
+   */
+  stepMs: bigint;
+
+  /**
+   * What to count by: application, level, or the name of a field, which may be
+   * put after "field:" where it is called like one of those. At most 8.
+   *
+   * @generated from field: repeated string facets = 5;
+   */
+  facets: string[];
+
+  /**
+   * Values of each facet, the most frequent ones; at most 100, 0 means 10.
+   *
+   * @generated from field: int32 values = 6;
+   */
+  values: number;
+};
+
+/**
+ * Describes the message sluice.v1.LogFacetsRequest.
+ * Use `create(LogFacetsRequestSchema)` to create a new message.
+ */
+export const LogFacetsRequestSchema: GenMessage<LogFacetsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_query, 11);
+
+/**
+ * @generated from message sluice.v1.LogFacetsResponse
+ */
+export type LogFacetsResponse = Message<"sluice.v1.LogFacetsResponse"> & {
+  /**
+   * Entries that match.
+   *
+   * @generated from field: int64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * The same over time. Buckets without entries are left out.
+   *
+   * @generated from field: repeated sluice.v1.LogBucket buckets = 2;
+   */
+  buckets: LogBucket[];
+
+  /**
+   * In the order asked for.
+   *
+   * @generated from field: repeated sluice.v1.LogFacet facets = 3;
+   */
+  facets: LogFacet[];
+
+  /**
+   * How many segments were opened, how many their index answered for, and how
+   * many, or whose indexes, are damaged; what cannot be read is missing here.
+   *
+   * @generated from field: int64 segments_opened = 4;
+   */
+  segmentsOpened: bigint;
+
+  /**
+   * @generated from field: int64 segments_skipped = 5;
+   */
+  segmentsSkipped: bigint;
+
+  /**
+   * @generated from field: int64 segments_damaged = 6;
+   */
+  segmentsDamaged: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.LogFacetsResponse.
+ * Use `create(LogFacetsResponseSchema)` to create a new message.
+ */
+export const LogFacetsResponseSchema: GenMessage<LogFacetsResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_query, 12);
+
+/**
+ * @generated from message sluice.v1.LogBucket
+ */
+export type LogBucket = Message<"sluice.v1.LogBucket"> & {
+  /**
+   * Beginning of the bucket in milliseconds since the epoch.
+   *
+   * @generated from field: int64 timestamp = 1;
+   */
+  timestamp: bigint;
+
+  /**
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.LogBucket.
+ * Use `create(LogBucketSchema)` to create a new message.
+ */
+export const LogBucketSchema: GenMessage<LogBucket> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_query, 13);
+
+/**
+ * @generated from message sluice.v1.LogFacet
+ */
+export type LogFacet = Message<"sluice.v1.LogFacet"> & {
+  /**
+   * As it was asked for.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The most frequent first.
+   *
+   * @generated from field: repeated sluice.v1.LogFacetValue values = 2;
+   */
+  values: LogFacetValue[];
+
+  /**
+   * Entries with other values; those without the field are in neither.
+   *
+   * @generated from field: int64 other = 3;
+   */
+  other: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.LogFacet.
+ * Use `create(LogFacetSchema)` to create a new message.
+ */
+export const LogFacetSchema: GenMessage<LogFacet> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_query, 14);
+
+/**
+ * @generated from message sluice.v1.LogFacetValue
+ */
+export type LogFacetValue = Message<"sluice.v1.LogFacetValue"> & {
+  /**
+   * @generated from field: string value = 1;
+   */
+  value: string;
+
+  /**
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * @generated from field: repeated sluice.v1.LogBucket buckets = 3;
+   */
+  buckets: LogBucket[];
+};
+
+/**
+ * Describes the message sluice.v1.LogFacetValue.
+ * Use `create(LogFacetValueSchema)` to create a new message.
+ */
+export const LogFacetValueSchema: GenMessage<LogFacetValue> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_query, 15);
+
+/**
  * @generated from enum sluice.v1.Aggregation
  */
 export enum Aggregation {
@@ -587,6 +777,16 @@ export const QueryService: GenService<{
     methodKind: "unary";
     input: typeof SearchLogsRequestSchema;
     output: typeof SearchLogsResponseSchema;
+  },
+  /**
+   * How many entries match, over time, and by application, level and fields.
+   *
+   * @generated from rpc sluice.v1.QueryService.LogFacets
+   */
+  logFacets: {
+    methodKind: "unary";
+    input: typeof LogFacetsRequestSchema;
+    output: typeof LogFacetsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_query, 0);

@@ -3,7 +3,7 @@ import { MAX_HIGHLIGHTS } from "../../../limits.ts";
 import { parseQuery } from "../../../services/log_language/parser.ts";
 import { highlightsOf } from "../../../store/format/log_highlight.ts";
 import { foldWord } from "../../../store/format/tokens.ts";
-import type { LogRecord } from "../../../store/types.ts";
+import type { LogRecord } from "../../../store/log_types.ts";
 import { randomRecord } from "./logs.ts";
 import { property } from "./random.ts";
 

@@ -5,7 +5,7 @@ import { mayMatch } from "../../../store/format/log_may_match.ts";
 import { foldWord, forEachToken } from "../../../store/format/tokens.ts";
 import { DamagedError } from "../../../store/format/value.ts";
 import { EVERY_ENTRY } from "../../../store/log_condition.ts";
-import type { LogRecord } from "../../../store/types.ts";
+import type { LogRecord } from "../../../store/log_types.ts";
 import { type Asked, conditionOf } from "../../support/log_conditions.ts";
 import { indexOf, randomRecord, randomRecords } from "./logs.ts";
 import { damage, property, type Random } from "./random.ts";

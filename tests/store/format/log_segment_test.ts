@@ -6,7 +6,7 @@ import { toLogColumns } from "../../../store/format/log_columns.ts";
 import { decodeLogSegment } from "../../../store/format/log_reader.ts";
 import { encodeLogSegment, packLogSegments } from "../../../store/format/log_segment.ts";
 import { DamagedError } from "../../../store/format/value.ts";
-import type { LogRecord, StoredLog } from "../../../store/types.ts";
+import type { LogRecord, StoredLog } from "../../../store/log_types.ts";
 import { ORIGIN, randomRecords } from "./logs.ts";
 import { damage, property } from "./random.ts";
 

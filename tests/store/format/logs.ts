@@ -6,7 +6,7 @@
 import { toLogColumns } from "../../../store/format/log_columns.ts";
 import { place } from "../../../store/format/log_id.ts";
 import { encodeLogIndex } from "../../../store/format/log_index.ts";
-import type { LogRecord } from "../../../store/types.ts";
+import type { LogRecord } from "../../../store/log_types.ts";
 import type { Random } from "./random.ts";
 
 /** A ULID, as origins are. */

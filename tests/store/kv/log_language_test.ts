@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { HOUR } from "../../../limits.ts";
 import { parseQuery } from "../../../services/log_language/parser.ts";
 import { toLogColumns } from "../../../store/format/log_columns.ts";
-import { LEVELS, type LogRecord, type LogSearch } from "../../../store/types.ts";
+import { LEVELS, type LogRecord, type LogSearch } from "../../../store/log_types.ts";
 import { NEVER, openTestStores } from "../../support/stores.ts";
 import { Random } from "../format/random.ts";
 

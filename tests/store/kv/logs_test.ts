@@ -3,7 +3,7 @@ import { FLUSH_MS, HOUR } from "../../../limits.ts";
 import { toLogColumns } from "../../../store/format/log_columns.ts";
 import { foldWord } from "../../../store/format/tokens.ts";
 import { EVERY_ENTRY } from "../../../store/log_condition.ts";
-import type { LogRecord, LogSearch } from "../../../store/types.ts";
+import type { LogRecord, LogSearch } from "../../../store/log_types.ts";
 import { type Asked, conditionOf } from "../../support/log_conditions.ts";
 import { NEVER, openTestStores } from "../../support/stores.ts";
 

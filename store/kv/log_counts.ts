@@ -1,0 +1,149 @@
+/**
+ * LogFacets over segments: counts entries by application, level and fields, over time. Where all of a segment falls into
+ * one bucket, and its index says that all of its entries are meant, the index has the counts, and the segment stays closed.
+ *
+ * @module
+ */
+import { overLimit } from "../../errors.ts";
+import { MAX_FACET_BUCKETS } from "../../limits.ts";
+import type { LogIndex } from "../format/log_index.ts";
+import { matchesLog } from "../format/log_match.ts";
+import { mayFail } from "../format/log_may_match.ts";
+import {
+  type FacetKey,
+  type Histogram,
+  LEVELS,
+  type LogCounting,
+  type LogCounts,
+  type StoredLog,
+} from "../log_types.ts";
+import { clamped, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
+
+export async function countLogs(
+  options: LogSegmentsOptions,
+  tenant: string,
+  asked: LogCounting,
+  signal: AbortSignal,
+): Promise<LogCounts> {
+  const counting = clamped(asked, options);
+  const segments = new LogSegments(options, tenant, signal);
+  const counter = new Counter(counting);
+  for await (const found of segments.find(counting, true)) {
+    for (const segment of found) {
+      if (counter.addIndex(segment)) segments.skipped++;
+      else for (const entry of await segments.open(segment)) counter.add(entry);
+    }
+  }
+  const { opened, skipped, damaged } = segments;
+  return { ...counter.result(), opened, skipped, damaged };
+}
+
+/** Counts by the beginning of their bucket. */
+type Buckets = Map<number, number>;
+
+class Counter {
+  readonly #all: Buckets = new Map();
+  readonly #facets: readonly Map<string, Buckets>[];
+  #buckets = 0;
+
+  constructor(private readonly counting: LogCounting) {
+    this.#facets = counting.facets.map(() => new Map());
+  }
+
+  add(entry: StoredLog): void {
+    const { where, from, to, facets } = this.counting;
+    const { timestamp } = entry;
+    if (!(timestamp >= from && timestamp < to) || !matchesLog(entry, where)) return;
+    const start = this.#start(timestamp);
+    this.#count(this.#all, start, 1);
+    for (const [i, facet] of facets.entries()) {
+      const value = valueOf(entry, facet);
+      if (value !== undefined) this.#count(this.#bucketsOf(i, value), start, 1);
+    }
+  }
+
+  /** Counts a segment by its index; false if the index does not say enough. */
+  addIndex({ index, minTime, maxTime }: FoundSegment): boolean {
+    const { where, from, to, facets } = this.counting;
+    if (index === undefined || minTime < from || maxTime >= to || mayFail(index, where)) return false;
+    const start = this.#start(minTime);
+    if (this.#start(maxTime) !== start) return false;
+    const counts = facets.map((facet) => indexCounts(index, facet));
+    if (counts.includes(undefined)) return false;
+    this.#count(this.#all, start, index.count);
+    for (const [i, values] of counts.entries()) {
+      for (const [value, count] of values ?? []) this.#count(this.#bucketsOf(i, value), start, count);
+    }
+    return true;
+  }
+
+  result(): Pick<LogCounts, "count" | "histogram" | "facets"> {
+    const { limit } = this.counting;
+    const facets = this.#facets.map((found) => {
+      const values = Array.from(found, ([value, buckets]) => ({ value, count: sum(buckets), buckets }))
+        .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
+      return {
+        values: values.slice(0, limit).map(({ value, count, buckets }) => ({
+          value,
+          count,
+          histogram: sorted(buckets),
+        })),
+        other: values.slice(limit).reduce((all, { count }) => all + count, 0),
+      };
+    });
+    return { count: sum(this.#all), histogram: sorted(this.#all), facets };
+  }
+
+  #start(timestamp: number): number {
+    const { step, from } = this.counting;
+    return step === 0 ? from : Math.floor(timestamp / step) * step;
+  }
+
+  #bucketsOf(facet: number, value: string): Buckets {
+    const values = this.#facets[facet];
+    let buckets = values.get(value);
+    if (!buckets) values.set(value, buckets = new Map());
+    return buckets;
+  }
+
+  #count(buckets: Buckets, start: number, count: number): void {
+    const before = buckets.get(start);
+    if (before === undefined && ++this.#buckets > MAX_FACET_BUCKETS) {
+      throw overLimit(
+        `The question makes more than ${MAX_FACET_BUCKETS} buckets: take a shorter range, a longer step, or fields of fewer values`,
+      );
+    }
+    buckets.set(start, (before ?? 0) + count);
+  }
+}
+
+function valueOf({ application, level, fields }: StoredLog, facet: FacetKey): string | undefined {
+  switch (facet.type) {
+    case "application":
+      return application;
+    case "level":
+      return LEVELS[level];
+    case "field":
+      return fields.find(([name]) => name === facet.name)?.[1];
+  }
+}
+
+/** What an index knows of a facet; undefined if that is not all. */
+function indexCounts(index: LogIndex, facet: FacetKey): Iterable<readonly [string, number]> | undefined {
+  switch (facet.type) {
+    case "application":
+      return index.applicationsComplete ? index.applications : undefined;
+    case "level":
+      return index.levels.flatMap((count, level) => count > 0 ? [[LEVELS[level], count] as const] : []);
+    case "field":
+      return index.fieldNamesComplete && !index.fieldNames.includes(facet.name) ? [] : undefined;
+  }
+}
+
+function sum(buckets: Buckets): number {
+  return buckets.values().reduce((all, count) => all + count, 0);
+}
+
+function sorted(buckets: Buckets): Histogram {
+  return [...buckets].sort(([a], [b]) => a - b);
+}
