@@ -255,6 +255,18 @@ export const MAX_FACET_VALUES = 100;
 export const DEFAULT_FACET_VALUES = 10;
 /** Buckets in an answer about logs, of all facets and values together, and while it is made. */
 export const MAX_FACET_BUCKETS = 100_000;
+/** Calls that follow logs at once, on one instance: each has a queue. */
+export const MAX_TAILS = 200;
+/** What waits for one of them, in bytes; what does not fit is missed, and said to be. */
+export const TAIL_QUEUE_BYTES = 4 * MIB;
+/** Entries in one message to them. */
+export const TAIL_MESSAGE_ENTRIES = 500;
+/** Time between two looks at what other instances have committed, ms; what was committed here is seen at once. */
+export const TAIL_POLL_MS = 500;
+/** How long the journal of commits is kept, ms: whoever follows looks far more often. */
+export const LOG_JOURNAL_MS = 60 * SECOND;
+/** How far back in it each look goes, ms: clocks of instances, and commits on their way, may differ by so much. */
+export const TAIL_LOOKBACK_MS = 30 * SECOND;
 /** Places that are shown in one entry. */
 export const MAX_HIGHLIGHTS = 100;
 /** Relative error of a quantile. */

@@ -91,6 +91,7 @@ export function createRouter(services: Services, options: RouterOptions): Readon
     queryMetrics: (request, context) => metricsQueries.queryMetrics(request, call(context)),
     listSeries: (request, context) => metricsQueries.listSeries(request, call(context)),
     searchLogs: (request, context) => logsQueries.searchLogs(request, call(context)),
+    tailLogs: (request, context) => logsQueries.tailLogs(request, call(context)),
     logFacets: (request, context) => logsQueries.logFacets(request, call(context)),
   });
 

@@ -59,7 +59,9 @@ const faults: string[] = [];
 for await (const path of sources()) {
   const text = await Deno.readTextFile(ROOT + path);
   const lines = text.split("\n").length - 1;
-  if (lines > MAX_LINES && !/tables?\.ts$/.test(path)) faults.push(`${path} has ${lines} lines: at most ${MAX_LINES}`);
+  if (lines > MAX_LINES && !/(^limits|tables?)\.ts$/.test(path)) {
+    faults.push(`${path} has ${lines} lines: at most ${MAX_LINES}`);
+  }
   const layer = Object.keys(MAY_IMPORT).filter((l) => path.startsWith(l)).sort((a, b) => b.length - a.length)[0];
   if (layer === undefined) continue;
   for (const [, specifier] of text.matchAll(IMPORT)) {

@@ -10,15 +10,24 @@ import {
   type LogBucketSchema,
   type LogFacetsRequest,
   type LogFacetsResponseSchema,
+  type LogHitSchema,
   type SearchLogsRequest,
   type SearchLogsResponseSchema,
   SearchOrder,
+  type TailLogsRequest,
+  type TailLogsResponseSchema,
 } from "../gen/sluice/v1/query_pb.ts";
-import { DEFAULT_FACET_VALUES, MAX_FACET_VALUES, MAX_FACETS, MAX_SEARCH_TERMS } from "../limits.ts";
+import {
+  DEFAULT_FACET_VALUES,
+  MAX_FACET_VALUES,
+  MAX_FACETS,
+  MAX_SEARCH_TERMS,
+  TAIL_MESSAGE_ENTRIES,
+} from "../limits.ts";
 import { highlightsOf } from "../store/format/log_highlight.ts";
 import { foldWord } from "../store/format/tokens.ts";
 import type { LogCondition } from "../store/log_condition.ts";
-import { type FacetKey, type Histogram, LEVELS, type LogStore } from "../store/log_types.ts";
+import { type FacetKey, type Histogram, LEVELS, type LogStore, type StoredLog } from "../store/log_types.ts";
 import type { Call } from "./call.ts";
 import { parseQuery } from "./log_language/parser.ts";
 import { parseLevel } from "./log_level.ts";
@@ -52,24 +61,32 @@ export function createLogsQueries({ logs, clock }: LogsQueryOptions) {
       }, call.signal);
       const last = hits.at(-1);
       return {
-        hits: hits.map(({ id, application, level, timestamp, message, fields }) => ({
-          id,
-          entry: {
-            application,
-            level: LEVELS[level],
-            timestamp: BigInt(timestamp),
-            message,
-            fields: Object.fromEntries(fields),
-          },
-          highlights: highlightsOf({ application, level, timestamp, message, fields }, where).map((
-            { field, start, end },
-          ) => ({ field: field === undefined ? "" : fields[field][0], start, end })),
-        })),
+        hits: hits.map((hit) => hitMessage(hit, where)),
         nextPageToken: more && last ? `${last.timestamp}.${last.id}` : "",
         segmentsOpened: BigInt(opened),
         segmentsSkipped: BigInt(skipped),
         segmentsDamaged: BigInt(damaged),
       };
+    },
+
+    async *tailLogs(
+      request: TailLogsRequest,
+      call: Call,
+    ): AsyncGenerator<MessageInitShape<typeof TailLogsResponseSchema>> {
+      const where = parseQuery(request.query, clock.now());
+      const tail = await logs.tail(call.tenant, where);
+      try {
+        yield {};
+        for (;;) {
+          const { entries, missed } = await tail.next(call.signal);
+          for (let i = 0; i < entries.length || i === 0; i += TAIL_MESSAGE_ENTRIES) {
+            const hits = entries.slice(i, i + TAIL_MESSAGE_ENTRIES).map((entry) => hitMessage(entry, where));
+            yield { hits, missed: BigInt(i === 0 ? missed : 0) };
+          }
+        }
+      } finally {
+        tail.close();
+      }
     },
 
     async logFacets(
@@ -109,6 +126,25 @@ export function createLogsQueries({ logs, clock }: LogsQueryOptions) {
         segmentsDamaged: BigInt(damaged),
       };
     },
+  };
+}
+
+function hitMessage(hit: StoredLog, where: LogCondition): MessageInitShape<typeof LogHitSchema> {
+  const { id, application, level, timestamp, message, fields } = hit;
+  return {
+    id,
+    entry: {
+      application,
+      level: LEVELS[level],
+      timestamp: BigInt(timestamp),
+      message,
+      fields: Object.fromEntries(fields),
+    },
+    highlights: highlightsOf(hit, where).map(({ field, start, end }) => ({
+      field: field === undefined ? "" : fields[field][0],
+      start,
+      end,
+    })),
   };
 }
 

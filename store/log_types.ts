@@ -125,8 +125,24 @@ export interface LogCounts {
   readonly damaged: number;
 }
 
+/** Entries that have been committed since one asked before. */
+export interface TailedLogs {
+  readonly entries: readonly StoredLog[];
+  /** Entries that there was no room for. */
+  readonly missed: number;
+}
+
+/** Follows logs as they are committed. It must be closed. */
+export interface LogTail {
+  /** What has come, as soon as there is something. UNAVAILABLE if there is no telling any more; the signal's reason. */
+  next(signal: AbortSignal): Promise<TailedLogs>;
+  close(): void;
+}
+
 export interface LogStore {
   writer(tenant: string, stream?: Stream): LogWriter;
   search(tenant: string, search: LogSearch, signal: AbortSignal): Promise<LogSearchResult>;
   count(tenant: string, counting: LogCounting, signal: AbortSignal): Promise<LogCounts>;
+  /** What is committed after this has resolved is followed. RESOURCE_EXHAUSTED if too many calls do so. */
+  tail(tenant: string, where: LogCondition): Promise<LogTail>;
 }

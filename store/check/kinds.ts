@@ -52,6 +52,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   series: { parts: [name, seriesId], formats: [FORMAT.series], judge: judgeSeries },
   points: { parts: SEGMENT, formats: [FORMAT.pointSegment], judge: judgePoints },
   logs: { parts: SEGMENT, formats: [FORMAT.logSegment], judge: judgeLogs },
+  logjournal: { parts: [name, number, ulid], formats: [FORMAT.logJournal] },
   logindex: { parts: SEGMENT, formats: [FORMAT.logIndex], judge: judgeLogIndex },
 };
 

@@ -34,6 +34,7 @@ export const FORMAT = {
   pointSegment: 60,
   logSegment: 70,
   logIndex: 80,
+  logJournal: 85,
   stream: 90,
   openStream: 91,
   rejections: 92,

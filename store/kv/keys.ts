@@ -19,6 +19,7 @@
  * | `points`, tenant, hour, segment id | point segment |
  * | `logs`, tenant, hour, segment id | log segment |
  * | `logindex`, tenant, hour, segment id | index of that log segment |
+ * | `logjournal`, tenant, ms since the epoch, id | which log segments a commit stored, for a minute |
  *
  * An hour is a count since the epoch; ids are ULIDs (26 characters), a series id is 16 bytes.
  *
@@ -69,6 +70,9 @@ export const segmentKey = (kind: HourKind, tenant: string, hour: number, id: str
   hour,
   id,
 ];
+
+export const journalKey = (tenant: string, at: number, id: string): Deno.KvKey => ["logjournal", tenant, at, id];
+export const journalPrefix = (tenant: string): Deno.KvKey => ["logjournal", tenant];
 
 /** All segments of the hours from `first` (inclusive) up to `end` (exclusive). */
 export const hoursRange = (kind: HourKind, tenant: string, first: number, end: number): Deno.KvListSelector => ({

@@ -6,8 +6,9 @@
  */
 import { Buffer } from "node:buffer";
 import type { Clock } from "../../clock.ts";
-import { FLUSH_ITEMS, GROUP_BYTES, GROUP_HOURS, HOUR } from "../../limits.ts";
+import { FLUSH_ITEMS, GROUP_BYTES, GROUP_HOURS, HOUR, LOG_JOURNAL_MS } from "../../limits.ts";
 import { joinLogs, type LogRange } from "../format/log_columns.ts";
+import { encodeJournal, type JournalSegment } from "../format/log_journal.ts";
 import { packLogSegments } from "../format/log_segment.ts";
 import { encodeValue, FORMAT } from "../format/value.ts";
 import type { FreeSpace } from "../free_space.ts";
@@ -17,10 +18,11 @@ import { BatchParts } from "./batch_parts.ts";
 import type { Committer } from "./committer.ts";
 import { commitGroup, type Packed } from "./group_commit.ts";
 import { type Contribution, Grouping, Pending } from "./grouping.ts";
-import { segmentKey } from "./keys.ts";
+import { journalKey, segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import { countLogs } from "./log_counts.ts";
 import { searchLogs } from "./log_search.ts";
+import { LogTails } from "./log_tail.ts";
 import { StreamHandle } from "./stream_handle.ts";
 
 /** What an entry takes beside its texts and names. */
@@ -44,9 +46,11 @@ interface LogRun extends Contribution {
 }
 
 export function createLogStore(options: LogStoreOptions): LogStore {
+  const tails = new LogTails(options);
   const grouping = new Grouping<LogRun>({
     clock: options.clock,
-    commit: (group, turn) => commitGroup(options.committer, group, turn, (members) => packLogs(options, members)),
+    commit: (group, turn) =>
+      commitGroup(options.committer, group, turn, (members) => packLogs(options, tails, members)),
   });
   return {
     writer(tenant, stream) {
@@ -74,6 +78,7 @@ export function createLogStore(options: LogStoreOptions): LogStore {
       };
     },
     search: (tenant, search, signal) => searchLogs(options, tenant, search, signal),
+    tail: (tenant, where) => tails.follow(tenant, where),
     count: (tenant, counting, signal) => countLogs(options, tenant, counting, signal),
   };
 }
@@ -123,15 +128,19 @@ function* cutRuns(batch: LogBatch) {
   if (count > first) yield endRun(count);
 }
 
-async function packLogs(options: LogStoreOptions, group: readonly LogRun[]): Promise<Packed> {
+async function packLogs(options: LogStoreOptions, tails: LogTails, group: readonly LogRun[]): Promise<Packed> {
   await options.space.ensure(group.reduce((sum, { bytes }) => sum + bytes, 0));
   const mutations: Mutation[] = [];
-  for (const [tenant, hours] of collect(group)) {
+  const now = options.clock.now();
+  const tenants = collect(group);
+  for (const [tenant, hours] of tenants) {
+    const journal: JournalSegment[] = [];
     for (const [hour, ranges] of hours) {
       const origin = options.newId();
       const expires = (hour + 1) * HOUR + options.retention;
       for (const { segment, index } of packLogSegments(joinLogs(ranges), origin)) {
         const id = options.newId();
+        journal.push({ hour, id });
         mutations.push(
           {
             type: "set",
@@ -146,8 +155,13 @@ async function packLogs(options: LogStoreOptions, group: readonly LogRun[]): Pro
         );
       }
     }
+    mutations.push({
+      type: "set",
+      key: journalKey(tenant, now, options.newId()),
+      value: encodeValue(FORMAT.logJournal, now + LOG_JOURNAL_MS, encodeJournal(journal)),
+    });
   }
-  return { mutations, committed: () => {} };
+  return { mutations, committed: () => tenants.forEach((_, tenant) => tails.committed(tenant)) };
 }
 
 /** The entries of a group by tenant and hour. */

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { Code, ConnectError, createSluice, type LogInit, SearchOrder } from "../../client/mod.ts";
 import { DataCollectionService } from "../../gen/sluice/v1/data_collection_pb.ts";
 import { HOUR } from "../../limits.ts";
@@ -6,7 +6,7 @@ import { searchAll } from "../support/ask.ts";
 import { startServer } from "../support/server.ts";
 import { sharedServer } from "../support/shared_server.ts";
 import { until } from "../support/until.ts";
-import { badFields, PROTOCOLS, receipt, send } from "../support/wire.ts";
+import { PROTOCOLS, receipt, send } from "../support/wire.ts";
 
 const server = await sharedServer();
 const sluice = createSluice({ url: server.url });
@@ -238,25 +238,4 @@ Deno.test("SLUICE_LOG_RULES: the first rule that fits decides, and what is dropp
   const kept = entries.filter(([, , , kept]) => kept).map(([application, , message]) => `${application} ${message}`);
   assertEquals(hits.map(({ entry }) => `${entry?.application} ${entry?.message}`).sort(), kept.sort());
   assert(hits.every(({ entry }) => entry?.level !== "DEBUG"));
-});
-
-Deno.test("SearchLogs: a query finds, highlights, and says where it is wrong", async () => {
-  const application = "language";
-  await sluice.sendLogs([
-    { application, level: "warn", timestamp: now - 2, message: "Slow answer", fields: { ms: "512", path: "/a" } },
-    { application, level: "info", timestamp: now - 1, message: "answer", fields: { ms: "12", path: "/b" } },
-    { application, level: "error", timestamp: now, message: "no answer at all", fields: { path: "/slow" } },
-  ]);
-  const search = async (query: string) => (await sluice.searchLogs({ application, query })).hits;
-  assertEquals((await search("answer ms:>100")).map(({ entry }) => entry?.message), ["Slow answer"]);
-  assertEquals((await search("slow OR level:error")).length, 2);
-  assertEquals((await search(`app:Language -slow time:>=${now - 1}`)).map(({ entry }) => entry?.message), ["answer"]);
-  const [, hit] = await search("slow");
-  assertEquals(hit.highlights.map(({ field, start, end }) => [field, start, end]), [["", 0, 4]]);
-  const [other] = await search("slow");
-  assertEquals(other.highlights.map(({ field, start, end }) => [field, start, end]), [["path", 1, 5]]);
-  const error = await assertRejects(() => search("answer (ms:>fast"), ConnectError);
-  assertEquals(error.code, Code.InvalidArgument);
-  assertEquals(badFields(error), ["query"]);
-  assertStringIncludes(error.message, "expected a number at character 13");
 });

@@ -13,6 +13,7 @@ import { Housekeeping, type Removed } from "../../store/kv/housekeeping/mod.ts";
 import {
   blobKey,
   blocksKey,
+  journalKey,
   openStreamKey,
   rejectionsKey,
   segmentKey,
@@ -101,6 +102,7 @@ export async function litter(store: House): Promise<Removed> {
   for (const kind of ["points", "logs", "logindex"] as const) {
     for (const tenant of ["t", "u"]) await db.set(segmentKey(kind, tenant, old, ulid(START)), BYTE);
   }
+  await db.set(journalKey("t", START - 2, ulid(START)), encodeValue(FORMAT.logJournal, START - 1, BYTE));
   await db.set(seriesKvKey("t", new Uint8Array(16)), encodeValue(FORMAT.series, START - 1, BYTE));
   const [blobId, streamId] = [ulid(START - 3 * DAY), `up-${ulid(START - 3 * DAY)}`];
   await store.claim(blobId, START - 1, { epoch: 2, streamId, pieces: [{ epoch: 1, length: 1n }] });
@@ -111,5 +113,5 @@ export async function litter(store: House): Promise<Removed> {
   for (const tenant of ["t", "u"]) {
     for (let i = 0; i < 10; i++) await store.stream("points", ulid(START - 8 * DAY - i), START - 1, { tenant });
   }
-  return { hours: 6, series: 1, uploads: 1, pieces: 1, streams: 20 };
+  return { hours: 6, series: 1, uploads: 1, pieces: 1, streams: 20, journals: 1 };
 }

@@ -12,7 +12,7 @@ import type { Message } from "npm:@bufbuild/protobuf@2";
  * Describes the file sluice/v1/query.proto.
  */
 export const file_sluice_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("ChVzbHVpY2UvdjEvcXVlcnkucHJvdG8SCXNsdWljZS52MSKAAQoGU2VyaWVzEg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoEdGFncxgDIAMoCzIbLnNsdWljZS52MS5TZXJpZXMuVGFnc0VudHJ5GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoYCChNRdWVyeU1ldHJpY3NSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSNgoEdGFncxgDIAMoCzIoLnNsdWljZS52MS5RdWVyeU1ldHJpY3NSZXF1ZXN0LlRhZ3NFbnRyeRIMCgRmcm9tGAQgASgDEgoKAnRvGAUgASgDEg8KB3N0ZXBfbXMYBiABKAMSLAoMYWdncmVnYXRpb25zGAcgAygOMhYuc2x1aWNlLnYxLkFnZ3JlZ2F0aW9uEhEKCXF1YW50aWxlcxgIIAMoARorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAQoUUXVlcnlNZXRyaWNzUmVzcG9uc2USJwoGc2VyaWVzGAEgAygLMhcuc2x1aWNlLnYxLlNlcmllc1Jlc3VsdBIXCg9zZWdtZW50c19vcGVuZWQYAiABKAMSGAoQc2VnbWVudHNfc2tpcHBlZBgDIAEoAxIYChBzZWdtZW50c19kYW1hZ2VkGAQgASgDIlUKDFNlcmllc1Jlc3VsdBIhCgZzZXJpZXMYASABKAsyES5zbHVpY2UudjEuU2VyaWVzEiIKB2J1Y2tldHMYAiADKAsyES5zbHVpY2UudjEuQnVja2V0ItABCgZCdWNrZXQSEQoJdGltZXN0YW1wGAEgASgDEhIKBWNvdW50GAIgASgDSACIAQESEAoDc3VtGAMgASgBSAGIAQESEAoDbWluGAQgASgBSAKIAQESEAoDbWF4GAUgASgBSAOIAQESEAoDYXZnGAYgASgBSASIAQESEQoEbGFzdBgHIAEoAUgFiAEBEhEKCXF1YW50aWxlcxgIIAMoAUIICgZfY291bnRCBgoEX3N1bUIGCgRfbWluQgYKBF9tYXhCBgoEX2F2Z0IHCgVfbGFzdCK9AQoRTGlzdFNlcmllc1JlcXVlc3QSDgoGc291cmNlGAEgASgJEg4KBm1ldHJpYxgCIAEoCRI0CgR0YWdzGAMgAygLMiYuc2x1aWNlLnYxLkxpc3RTZXJpZXNSZXF1ZXN0LlRhZ3NFbnRyeRIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJQChJMaXN0U2VyaWVzUmVzcG9uc2USIQoGc2VyaWVzGAEgAygLMhEuc2x1aWNlLnYxLlNlcmllcxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiqgIKEVNlYXJjaExvZ3NSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhEKCW1pbl9sZXZlbBgCIAEoCRIMCgRmcm9tGAMgASgDEgoKAnRvGAQgASgDEg0KBXdvcmRzGAUgAygJEjgKBmZpZWxkcxgGIAMoCzIoLnNsdWljZS52MS5TZWFyY2hMb2dzUmVxdWVzdC5GaWVsZHNFbnRyeRIlCgVvcmRlchgHIAEoDjIWLnNsdWljZS52MS5TZWFyY2hPcmRlchIRCglwYWdlX3NpemUYCCABKAUSEgoKcGFnZV90b2tlbhgJIAEoCRINCgVxdWVyeRgKIAEoCRotCgtGaWVsZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpsBChJTZWFyY2hMb2dzUmVzcG9uc2USHwoEaGl0cxgBIAMoCzIRLnNsdWljZS52MS5Mb2dIaXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhcKD3NlZ21lbnRzX29wZW5lZBgDIAEoAxIYChBzZWdtZW50c19za2lwcGVkGAQgASgDEhgKEHNlZ21lbnRzX2RhbWFnZWQYBSABKAMiYgoGTG9nSGl0EgoKAmlkGAEgASgJEiIKBWVudHJ5GAIgASgLMhMuc2x1aWNlLnYxLkxvZ0VudHJ5EigKCmhpZ2hsaWdodHMYAyADKAsyFC5zbHVpY2UudjEuSGlnaGxpZ2h0IjYKCUhpZ2hsaWdodBINCgVmaWVsZBgBIAEoCRINCgVzdGFydBgCIAEoBRILCgNlbmQYAyABKAUibAoQTG9nRmFjZXRzUmVxdWVzdBINCgVxdWVyeRgBIAEoCRIMCgRmcm9tGAIgASgDEgoKAnRvGAMgASgDEg8KB3N0ZXBfbXMYBCABKAMSDgoGZmFjZXRzGAUgAygJEg4KBnZhbHVlcxgGIAEoBSK7AQoRTG9nRmFjZXRzUmVzcG9uc2USDQoFY291bnQYASABKAMSJQoHYnVja2V0cxgCIAMoCzIULnNsdWljZS52MS5Mb2dCdWNrZXQSIwoGZmFjZXRzGAMgAygLMhMuc2x1aWNlLnYxLkxvZ0ZhY2V0EhcKD3NlZ21lbnRzX29wZW5lZBgEIAEoAxIYChBzZWdtZW50c19za2lwcGVkGAUgASgDEhgKEHNlZ21lbnRzX2RhbWFnZWQYBiABKAMiLQoJTG9nQnVja2V0EhEKCXRpbWVzdGFtcBgBIAEoAxINCgVjb3VudBgCIAEoAyJRCghMb2dGYWNldBIMCgRuYW1lGAEgASgJEigKBnZhbHVlcxgCIAMoCzIYLnNsdWljZS52MS5Mb2dGYWNldFZhbHVlEg0KBW90aGVyGAMgASgDIlQKDUxvZ0ZhY2V0VmFsdWUSDQoFdmFsdWUYASABKAkSDQoFY291bnQYAiABKAMSJQoHYnVja2V0cxgDIAMoCzIULnNsdWljZS52MS5Mb2dCdWNrZXQqqwEKC0FnZ3JlZ2F0aW9uEhsKF0FHR1JFR0FUSU9OX1VOU1BFQ0lGSUVEEAASFQoRQUdHUkVHQVRJT05fQ09VTlQQARITCg9BR0dSRUdBVElPTl9TVU0QAhITCg9BR0dSRUdBVElPTl9NSU4QAxITCg9BR0dSRUdBVElPTl9NQVgQBBITCg9BR0dSRUdBVElPTl9BVkcQBRIUChBBR0dSRUdBVElPTl9MQVNUEAYqaQoLU2VhcmNoT3JkZXISHAoYU0VBUkNIX09SREVSX1VOU1BFQ0lGSUVEEAASHQoZU0VBUkNIX09SREVSX05FV0VTVF9GSVJTVBABEh0KGVNFQVJDSF9PUkRFUl9PTERFU1RfRklSU1QQAjK9AgoMUXVlcnlTZXJ2aWNlEk8KDFF1ZXJ5TWV0cmljcxIeLnNsdWljZS52MS5RdWVyeU1ldHJpY3NSZXF1ZXN0Gh8uc2x1aWNlLnYxLlF1ZXJ5TWV0cmljc1Jlc3BvbnNlEkkKCkxpc3RTZXJpZXMSHC5zbHVpY2UudjEuTGlzdFNlcmllc1JlcXVlc3QaHS5zbHVpY2UudjEuTGlzdFNlcmllc1Jlc3BvbnNlEkkKClNlYXJjaExvZ3MSHC5zbHVpY2UudjEuU2VhcmNoTG9nc1JlcXVlc3QaHS5zbHVpY2UudjEuU2VhcmNoTG9nc1Jlc3BvbnNlEkYKCUxvZ0ZhY2V0cxIbLnNsdWljZS52MS5Mb2dGYWNldHNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxvZ0ZhY2V0c1Jlc3BvbnNlYgZwcm90bzM", [file_sluice_v1_data_collection]);
+  fileDesc("ChVzbHVpY2UvdjEvcXVlcnkucHJvdG8SCXNsdWljZS52MSKAAQoGU2VyaWVzEg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoEdGFncxgDIAMoCzIbLnNsdWljZS52MS5TZXJpZXMuVGFnc0VudHJ5GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoYCChNRdWVyeU1ldHJpY3NSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSNgoEdGFncxgDIAMoCzIoLnNsdWljZS52MS5RdWVyeU1ldHJpY3NSZXF1ZXN0LlRhZ3NFbnRyeRIMCgRmcm9tGAQgASgDEgoKAnRvGAUgASgDEg8KB3N0ZXBfbXMYBiABKAMSLAoMYWdncmVnYXRpb25zGAcgAygOMhYuc2x1aWNlLnYxLkFnZ3JlZ2F0aW9uEhEKCXF1YW50aWxlcxgIIAMoARorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAQoUUXVlcnlNZXRyaWNzUmVzcG9uc2USJwoGc2VyaWVzGAEgAygLMhcuc2x1aWNlLnYxLlNlcmllc1Jlc3VsdBIXCg9zZWdtZW50c19vcGVuZWQYAiABKAMSGAoQc2VnbWVudHNfc2tpcHBlZBgDIAEoAxIYChBzZWdtZW50c19kYW1hZ2VkGAQgASgDIlUKDFNlcmllc1Jlc3VsdBIhCgZzZXJpZXMYASABKAsyES5zbHVpY2UudjEuU2VyaWVzEiIKB2J1Y2tldHMYAiADKAsyES5zbHVpY2UudjEuQnVja2V0ItABCgZCdWNrZXQSEQoJdGltZXN0YW1wGAEgASgDEhIKBWNvdW50GAIgASgDSACIAQESEAoDc3VtGAMgASgBSAGIAQESEAoDbWluGAQgASgBSAKIAQESEAoDbWF4GAUgASgBSAOIAQESEAoDYXZnGAYgASgBSASIAQESEQoEbGFzdBgHIAEoAUgFiAEBEhEKCXF1YW50aWxlcxgIIAMoAUIICgZfY291bnRCBgoEX3N1bUIGCgRfbWluQgYKBF9tYXhCBgoEX2F2Z0IHCgVfbGFzdCK9AQoRTGlzdFNlcmllc1JlcXVlc3QSDgoGc291cmNlGAEgASgJEg4KBm1ldHJpYxgCIAEoCRI0CgR0YWdzGAMgAygLMiYuc2x1aWNlLnYxLkxpc3RTZXJpZXNSZXF1ZXN0LlRhZ3NFbnRyeRIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJQChJMaXN0U2VyaWVzUmVzcG9uc2USIQoGc2VyaWVzGAEgAygLMhEuc2x1aWNlLnYxLlNlcmllcxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiqgIKEVNlYXJjaExvZ3NSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgJEhEKCW1pbl9sZXZlbBgCIAEoCRIMCgRmcm9tGAMgASgDEgoKAnRvGAQgASgDEg0KBXdvcmRzGAUgAygJEjgKBmZpZWxkcxgGIAMoCzIoLnNsdWljZS52MS5TZWFyY2hMb2dzUmVxdWVzdC5GaWVsZHNFbnRyeRIlCgVvcmRlchgHIAEoDjIWLnNsdWljZS52MS5TZWFyY2hPcmRlchIRCglwYWdlX3NpemUYCCABKAUSEgoKcGFnZV90b2tlbhgJIAEoCRINCgVxdWVyeRgKIAEoCRotCgtGaWVsZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpsBChJTZWFyY2hMb2dzUmVzcG9uc2USHwoEaGl0cxgBIAMoCzIRLnNsdWljZS52MS5Mb2dIaXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhcKD3NlZ21lbnRzX29wZW5lZBgDIAEoAxIYChBzZWdtZW50c19za2lwcGVkGAQgASgDEhgKEHNlZ21lbnRzX2RhbWFnZWQYBSABKAMiYgoGTG9nSGl0EgoKAmlkGAEgASgJEiIKBWVudHJ5GAIgASgLMhMuc2x1aWNlLnYxLkxvZ0VudHJ5EigKCmhpZ2hsaWdodHMYAyADKAsyFC5zbHVpY2UudjEuSGlnaGxpZ2h0IjYKCUhpZ2hsaWdodBINCgVmaWVsZBgBIAEoCRINCgVzdGFydBgCIAEoBRILCgNlbmQYAyABKAUiIAoPVGFpbExvZ3NSZXF1ZXN0Eg0KBXF1ZXJ5GAEgASgJIkMKEFRhaWxMb2dzUmVzcG9uc2USHwoEaGl0cxgBIAMoCzIRLnNsdWljZS52MS5Mb2dIaXQSDgoGbWlzc2VkGAIgASgDImwKEExvZ0ZhY2V0c1JlcXVlc3QSDQoFcXVlcnkYASABKAkSDAoEZnJvbRgCIAEoAxIKCgJ0bxgDIAEoAxIPCgdzdGVwX21zGAQgASgDEg4KBmZhY2V0cxgFIAMoCRIOCgZ2YWx1ZXMYBiABKAUiuwEKEUxvZ0ZhY2V0c1Jlc3BvbnNlEg0KBWNvdW50GAEgASgDEiUKB2J1Y2tldHMYAiADKAsyFC5zbHVpY2UudjEuTG9nQnVja2V0EiMKBmZhY2V0cxgDIAMoCzITLnNsdWljZS52MS5Mb2dGYWNldBIXCg9zZWdtZW50c19vcGVuZWQYBCABKAMSGAoQc2VnbWVudHNfc2tpcHBlZBgFIAEoAxIYChBzZWdtZW50c19kYW1hZ2VkGAYgASgDIi0KCUxvZ0J1Y2tldBIRCgl0aW1lc3RhbXAYASABKAMSDQoFY291bnQYAiABKAMiUQoITG9nRmFjZXQSDAoEbmFtZRgBIAEoCRIoCgZ2YWx1ZXMYAiADKAsyGC5zbHVpY2UudjEuTG9nRmFjZXRWYWx1ZRINCgVvdGhlchgDIAEoAyJUCg1Mb2dGYWNldFZhbHVlEg0KBXZhbHVlGAEgASgJEg0KBWNvdW50GAIgASgDEiUKB2J1Y2tldHMYAyADKAsyFC5zbHVpY2UudjEuTG9nQnVja2V0KqsBCgtBZ2dyZWdhdGlvbhIbChdBR0dSRUdBVElPTl9VTlNQRUNJRklFRBAAEhUKEUFHR1JFR0FUSU9OX0NPVU5UEAESEwoPQUdHUkVHQVRJT05fU1VNEAISEwoPQUdHUkVHQVRJT05fTUlOEAMSEwoPQUdHUkVHQVRJT05fTUFYEAQSEwoPQUdHUkVHQVRJT05fQVZHEAUSFAoQQUdHUkVHQVRJT05fTEFTVBAGKmkKC1NlYXJjaE9yZGVyEhwKGFNFQVJDSF9PUkRFUl9VTlNQRUNJRklFRBAAEh0KGVNFQVJDSF9PUkRFUl9ORVdFU1RfRklSU1QQARIdChlTRUFSQ0hfT1JERVJfT0xERVNUX0ZJUlNUEAIyhAMKDFF1ZXJ5U2VydmljZRJPCgxRdWVyeU1ldHJpY3MSHi5zbHVpY2UudjEuUXVlcnlNZXRyaWNzUmVxdWVzdBofLnNsdWljZS52MS5RdWVyeU1ldHJpY3NSZXNwb25zZRJJCgpMaXN0U2VyaWVzEhwuc2x1aWNlLnYxLkxpc3RTZXJpZXNSZXF1ZXN0Gh0uc2x1aWNlLnYxLkxpc3RTZXJpZXNSZXNwb25zZRJJCgpTZWFyY2hMb2dzEhwuc2x1aWNlLnYxLlNlYXJjaExvZ3NSZXF1ZXN0Gh0uc2x1aWNlLnYxLlNlYXJjaExvZ3NSZXNwb25zZRJFCghUYWlsTG9ncxIaLnNsdWljZS52MS5UYWlsTG9nc1JlcXVlc3QaGy5zbHVpY2UudjEuVGFpbExvZ3NSZXNwb25zZTABEkYKCUxvZ0ZhY2V0cxIbLnNsdWljZS52MS5Mb2dGYWNldHNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxvZ0ZhY2V0c1Jlc3BvbnNlYgZwcm90bzM", [file_sluice_v1_data_collection]);
 
 /**
  * What identifies a series: where its values come from and what they measure.
@@ -481,6 +481,50 @@ export const HighlightSchema: GenMessage<Highlight> = /*@__PURE__*/
   messageDesc(file_sluice_v1_query, 10);
 
 /**
+ * @generated from message sluice.v1.TailLogsRequest
+ */
+export type TailLogsRequest = Message<"sluice.v1.TailLogsRequest"> & {
+  /**
+   * Conditions, in the language of docs/search.md; empty means any entry.
+   *
+   * @generated from field: string query = 1;
+   */
+  query: string;
+};
+
+/**
+ * Describes the message sluice.v1.TailLogsRequest.
+ * Use `create(TailLogsRequestSchema)` to create a new message.
+ */
+export const TailLogsRequestSchema: GenMessage<TailLogsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_query, 11);
+
+/**
+ * @generated from message sluice.v1.TailLogsResponse
+ */
+export type TailLogsResponse = Message<"sluice.v1.TailLogsResponse"> & {
+  /**
+   * @generated from field: repeated sluice.v1.LogHit hits = 1;
+   */
+  hits: LogHit[];
+
+  /**
+   * Entries that could not be sent because the caller took those before too
+   * slowly, since the message before.
+   *
+   * @generated from field: int64 missed = 2;
+   */
+  missed: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.TailLogsResponse.
+ * Use `create(TailLogsResponseSchema)` to create a new message.
+ */
+export const TailLogsResponseSchema: GenMessage<TailLogsResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_query, 12);
+
+/**
  * @generated from message sluice.v1.LogFacetsRequest
  */
 export type LogFacetsRequest = Message<"sluice.v1.LogFacetsRequest"> & {
@@ -533,7 +577,7 @@ export type LogFacetsRequest = Message<"sluice.v1.LogFacetsRequest"> & {
  * Use `create(LogFacetsRequestSchema)` to create a new message.
  */
 export const LogFacetsRequestSchema: GenMessage<LogFacetsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_query, 11);
+  messageDesc(file_sluice_v1_query, 13);
 
 /**
  * @generated from message sluice.v1.LogFacetsResponse
@@ -584,7 +628,7 @@ export type LogFacetsResponse = Message<"sluice.v1.LogFacetsResponse"> & {
  * Use `create(LogFacetsResponseSchema)` to create a new message.
  */
 export const LogFacetsResponseSchema: GenMessage<LogFacetsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_query, 12);
+  messageDesc(file_sluice_v1_query, 14);
 
 /**
  * @generated from message sluice.v1.LogBucket
@@ -608,7 +652,7 @@ export type LogBucket = Message<"sluice.v1.LogBucket"> & {
  * Use `create(LogBucketSchema)` to create a new message.
  */
 export const LogBucketSchema: GenMessage<LogBucket> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_query, 13);
+  messageDesc(file_sluice_v1_query, 15);
 
 /**
  * @generated from message sluice.v1.LogFacet
@@ -641,7 +685,7 @@ export type LogFacet = Message<"sluice.v1.LogFacet"> & {
  * Use `create(LogFacetSchema)` to create a new message.
  */
 export const LogFacetSchema: GenMessage<LogFacet> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_query, 14);
+  messageDesc(file_sluice_v1_query, 16);
 
 /**
  * @generated from message sluice.v1.LogFacetValue
@@ -668,7 +712,7 @@ export type LogFacetValue = Message<"sluice.v1.LogFacetValue"> & {
  * Use `create(LogFacetValueSchema)` to create a new message.
  */
 export const LogFacetValueSchema: GenMessage<LogFacetValue> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_query, 15);
+  messageDesc(file_sluice_v1_query, 17);
 
 /**
  * @generated from enum sluice.v1.Aggregation
@@ -777,6 +821,17 @@ export const QueryService: GenService<{
     methodKind: "unary";
     input: typeof SearchLogsRequestSchema;
     output: typeof SearchLogsResponseSchema;
+  },
+  /**
+   * Log entries that match, as they are committed. The first message has none:
+   * it says that all that is committed from then on will come.
+   *
+   * @generated from rpc sluice.v1.QueryService.TailLogs
+   */
+  tailLogs: {
+    methodKind: "server_streaming";
+    input: typeof TailLogsRequestSchema;
+    output: typeof TailLogsResponseSchema;
   },
   /**
    * How many entries match, over time, and by application, level and fields.

@@ -1,6 +1,6 @@
 /**
  * Removes what nobody may see any more: hours past retention, series that are no longer used, uploads that stood still,
- * pieces that nobody names, and records of streams that have expired. In steps of at most a page of keys and 100 ms, so
+ * pieces that nobody names, records of streams that have expired, and journals of logs. In steps of at most a page of keys and 100 ms, so
  * that commits keep their latency.
  *
  * Of several instances over one KV, the one that holds the lease keeps house, and every atomic operation of a round checks
@@ -18,6 +18,7 @@ import { Lease } from "../lease.ts";
 import { removeHours } from "./hours.ts";
 import { PieceSweep } from "./pieces.ts";
 import { type HousekeepingOptions, Round } from "./round.ts";
+import { removeJournals } from "./journals.ts";
 import { removeSeries } from "./series.ts";
 import { removeStreams } from "./streams.ts";
 import { removeUploads } from "./uploads.ts";
@@ -32,9 +33,10 @@ export interface Removed {
   readonly uploads: number;
   readonly pieces: number;
   readonly streams: number;
+  readonly journals: number;
 }
 
-const NOTHING: Removed = { hours: 0, series: 0, uploads: 0, pieces: 0, streams: 0 };
+const NOTHING: Removed = { hours: 0, series: 0, uploads: 0, pieces: 0, streams: 0, journals: 0 };
 
 export class Housekeeping {
   readonly #lease: Lease;
@@ -64,6 +66,7 @@ export class Housekeeping {
       uploads: await removeUploads(round, this.#claims),
       pieces: await this.#pieces.sweep(round),
       streams: await removeStreams(round, this.#streams),
+      journals: await removeJournals(round),
     };
   }
 
