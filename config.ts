@@ -5,7 +5,9 @@
  */
 import {
   ALLOWED_EXTENSIONS,
+  COLD_HOURS,
   DAY,
+  HOUR,
   HOUSEKEEPING_SECONDS,
   MAX_FILE_BYTES,
   MAX_RETENTION_DAYS,
@@ -104,6 +106,7 @@ export function readConfig(env: Environment): Config {
     maxSeries: number("SLUICE_MAX_SERIES", MAX_SERIES, 1, 10_000_000),
     uploadExpiry: number("SLUICE_UPLOAD_EXPIRY_SECONDS", UPLOAD_EXPIRY_MS / SECOND, 1, 365 * DAY / SECOND) * SECOND,
     streamLifetime: number("SLUICE_STREAM_DAYS", STREAM_RECORD_DAYS, 1, 365) * DAY,
+    coldAfter: number("SLUICE_COLD_HOURS", COLD_HOURS, 0, MAX_RETENTION_DAYS * 24) * HOUR,
     maxStreams: number("SLUICE_MAX_STREAMS", MAX_STREAMS, 1, 100_000_000),
     tls: SLUICE_TLS_CERT && SLUICE_TLS_KEY ? { cert: SLUICE_TLS_CERT, key: SLUICE_TLS_KEY } : undefined,
     maxConnectionAge: number("SLUICE_MAX_CONNECTION_AGE_SECONDS", 0, 0, 365 * DAY / SECOND) * SECOND || Infinity,

@@ -294,6 +294,42 @@ export const HOUSEKEEPING_PAGES = 200;
  * a slow KV (KV_TIMEOUT_MS) keeps a holder from renewing it, and short enough that the work of a dead one is soon taken up.
  */
 export const LEASE_MS = 15 * SECOND;
+/**
+ * Segments of an hour that is not over from which on they become a run: a question over the last hour opens so many. Those
+ * of an hour that is over do at COMPACT_FEW: fewer wait for the end of their day, for a blob costs more than they do.
+ */
+export const COMPACT_SEGMENTS = 256;
+export const COMPACT_FEW = 8;
+/** Segments that one run may take the place of: each is up to two deletions in an atomic of KV_MAX_MUTATIONS. */
+export const COMPACT_MAX_SEGMENTS = 450;
+/** Bytes of segments that are unpacked at once to make a run: some 25 times as many in memory. */
+export const COMPACT_BYTES = 2 * MIB;
+/** How old a segment must be, ms, before it may become part of a run: followers of logs have read it by then. */
+export const COMPACT_AGE_MS = 3 * MINUTE;
+/** Runs of a day that are merged at once: each has a segment of its own in memory. */
+export const COMPACT_MAX_RUNS = 64;
+/** Default hours after its end that a day is made one run: late items mostly are there by then. */
+export const COLD_HOURS = 6;
+/** Samples of a run's segment: what a question for one series reads and inflates of a day. */
+export const RUN_SEGMENT_SAMPLES = 16_384;
+/** Entries of a run's segment, and characters of their texts: what a question opens for one hit. */
+export const RUN_SEGMENT_ENTRIES = 4096;
+export const RUN_SEGMENT_CHARS = 1 * MIB;
+/** Bytes of the filter of such a segment: 10 bits a word for some 13,000 words. */
+export const RUN_BLOOM_BYTES = 16 * KIB;
+/** Bytes of a run that are written before they are synced. */
+export const RUN_SYNC_BYTES = 4 * MIB;
+/** Bytes of a run that are read at once. */
+export const RUN_READ_BYTES = 1 * MIB;
+/** Bytes of footers of runs that are kept in memory: those of a month of ten million entries. */
+export const RUN_FOOTER_CACHE_BYTES = 64 * MIB;
+/** How long the bytes of a run stay that another one took the place of, ms: a backup may take so long. */
+export const RUN_KEPT_MS = 1 * HOUR;
+/** How often a question reads a day again because segments were moved meanwhile. */
+export const MAX_READ_TRIES = 20;
+/** Segments of logs that are looked for before it is asked whether any has moved. */
+export const READ_GROUP_SEGMENTS = 64;
+
 /** Default bytes of disk that stay free: writes stop before, so that deleting always has room. */
 export const MIN_FREE_BYTES = 256 * MIB;
 /** How old the known figure of free space may be, ms. */

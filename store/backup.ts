@@ -18,7 +18,16 @@ import {
 } from "../gen/sluice/store/v1/records_pb.ts";
 import { createFileBlobStore } from "./blob/file.ts";
 import { decodeValue, FORMAT } from "./format/value.ts";
-import { blobKey, blobsPrefix, blocksPrefix, fileKey, openStreamKey, streamKey } from "./kv/keys.ts";
+import {
+  blobKey,
+  blobsPrefix,
+  blocksPrefix,
+  fileKey,
+  openStreamKey,
+  runKey,
+  type RunKind,
+  streamKey,
+} from "./kv/keys.ts";
 import { KvClient } from "./kv/kv.ts";
 import { decodeRecord, encodeRecord } from "./kv/records.ts";
 import { isLocalKv, openRaw, type RawConfig } from "./open_raw.ts";
@@ -127,8 +136,9 @@ async function* claims(kv: KvClient): AsyncGenerator<[id: string, claim: BlobRec
 }
 
 /** Deletes in the copy what was deleted in the store: file, claim and checksums. The stream of an upload has ended. */
-async function forget(kv: KvClient, id: string, { tenant, streamId }: BlobRecord): Promise<void> {
-  const mutations: Mutation[] = [{ type: "delete", key: fileKey(tenant, id) }, { type: "delete", key: blobKey(id) }];
+async function forget(kv: KvClient, id: string, { tenant, streamId, run }: BlobRecord): Promise<void> {
+  const own = run ? runKey(run.kind as RunKind, tenant, Number(run.day), id) : fileKey(tenant, id);
+  const mutations: Mutation[] = [{ type: "delete", key: own }, { type: "delete", key: blobKey(id) }];
   for await (const page of kv.pages({ prefix: blocksPrefix(id) })) {
     for (const { key } of page) mutations.push({ type: "delete", key });
   }

@@ -12,8 +12,10 @@ import { createS3BlobStore } from "./blob/s3.ts";
 import type { S3Config } from "./blob/s3_signer.ts";
 import { createDiskSpace, unlimitedSpace } from "./free_space.ts";
 import { Committer } from "./kv/committer.ts";
+import { createLogMerger, createLogRuns } from "./kv/compaction/logs.ts";
+import { createPointMerger, createPointRuns } from "./kv/compaction/points.ts";
 import { createFileStore } from "./kv/files.ts";
-import { Housekeeping, type Removed } from "./kv/housekeeping/mod.ts";
+import { Housekeeping, type Kept } from "./kv/housekeeping/mod.ts";
 import { KvClient } from "./kv/kv.ts";
 import { createLogStore } from "./kv/logs.ts";
 import { createPointStore } from "./kv/points.ts";
@@ -51,6 +53,8 @@ export interface StoresConfig {
   readonly streamLifetime: number;
   /** Records of streams that a tenant may have. */
   readonly maxStreams: number;
+  /** How long after its end a day of points and logs becomes one object of the blob store, ms. */
+  readonly coldAfter: number;
 }
 
 export interface Stores {
@@ -61,7 +65,7 @@ export interface Stores {
   /** Whether the stores answer and have room. */
   isReady(): Promise<boolean>;
   /** One round of housekeeping, if this instance is the one that does it. Throws a LeaseLostError if another takes over. */
-  keepHouse(signal: AbortSignal): Promise<Removed>;
+  keepHouse(signal: AbortSignal): Promise<Kept>;
   /** Leaves housekeeping to another instance, and closes the stores. */
   close(): Promise<void>;
 }
@@ -74,7 +78,7 @@ export async function openStores(
   /** Reads blobs again. */
   rehash: (blobs: BlobStore) => Rehash = createInlineRehash,
 ): Promise<Stores> {
-  const { retention, maxSeries, uploadExpiry, streamLifetime, maxStreams } = config;
+  const { retention, maxSeries, uploadExpiry, streamLifetime, maxStreams, coldAfter } = config;
   const { clock, newId } = platform;
   const directories = directoriesOf(config);
   for (const directory of directories) await makeDurableDirectory(platform.disk, directory);
@@ -89,14 +93,16 @@ export async function openStores(
   const committer = new Committer(kv);
   const space = directories.length > 0 ? createDiskSpace(directories, config.minFreeBytes, platform) : unlimitedSpace;
   const blobs = openBlobs(config, kv, platform);
-  const expiry = { retention, uploadExpiry, streamLifetime };
-  const housekeeping = new Housekeeping({ kv, committer, blobs, clock, holder: newId(), ...expiry });
+  const runs = { points: createPointRuns({ kv, blobs }), logs: createLogRuns({ kv, blobs }) };
+  const expiry = { retention, uploadExpiry, streamLifetime, coldAfter };
+  const mergers = [createPointMerger(runs.points), createLogMerger(runs.logs)];
+  const housekeeping = new Housekeeping({ kv, committer, blobs, clock, newId, mergers, holder: newId(), ...expiry });
   const files = createFileStore({ kv, committer, blobs, space, clock, newId, uploadExpiry, rehash: rehash(blobs) });
   return {
     streams: createStreamStore({ kv, committer, newId, streamLifetime, maxStreams }),
     files,
-    points: createPointStore({ kv, committer, space, clock, newId, retention, maxSeries }),
-    logs: createLogStore({ kv, committer, space, clock, newId, retention }),
+    points: createPointStore({ kv, committer, space, clock, newId, retention, maxSeries, runs: runs.points }),
+    logs: createLogStore({ kv, committer, space, clock, newId, retention, runs: runs.logs }),
     async isReady() {
       try {
         await Promise.all([kv.ensure(), space.ensure()]);

@@ -12,6 +12,7 @@ export interface Counts {
   /** Blocks and bytes of files. */
   blocks: number;
   bytes: number;
+  runs: number;
   segments: number;
   samples: number;
   entries: number;
@@ -30,6 +31,7 @@ export const noCounts = (): Counts => ({
   uploads: 0,
   blocks: 0,
   bytes: 0,
+  runs: 0,
   segments: 0,
   samples: 0,
   entries: 0,

@@ -13,7 +13,7 @@ import {
   StreamState,
 } from "../../gen/sluice/store/v1/records_pb.ts";
 import { FORMAT } from "../format/value.ts";
-import { blobKey, fileKey, streamKey } from "../kv/keys.ts";
+import { blobKey, fileKey, runKey, type RunKind, streamKey } from "../kv/keys.ts";
 import type { Fault, Judge, Judged } from "./judge.ts";
 import { lengthOf, readBlocks } from "./blob_bytes.ts";
 import { parseRecord } from "./view.ts";
@@ -55,8 +55,9 @@ export const judgeClaim: Judge = async function* (judged) {
     yield { what: `a piece is of an epoch past ${claim.epoch}` };
   }
   if (claim.finished) {
-    const file = await view.get(fileKey(claim.tenant, id));
-    if (file.value === null) yield { what: "it is finished, and there is no such file" };
+    const { tenant, run } = claim;
+    const named = await view.get(run ? runKey(run.kind as RunKind, tenant, Number(run.day), id) : fileKey(tenant, id));
+    if (named.value === null) yield { what: `it is finished, and there is no such ${run ? "run" : "file"}` };
     return;
   }
   counts.uploads++;

@@ -10,6 +10,7 @@ import { SHA256_FORMAT } from "../kv/block_sums.ts";
 import { SCHEMA_VERSION } from "../kv/schema.ts";
 import { judgeBlockSums, judgeClaim, judgeFile } from "./files.ts";
 import type { Judge } from "./judge.ts";
+import { judgeRun } from "./runs.ts";
 import { judgeLogIndex, judgeLogs, judgePoints, judgeSeries } from "./segments.ts";
 import { judgeFloor, judgeOpenStream, judgeRejections, judgeStream } from "./streams.ts";
 
@@ -32,6 +33,7 @@ const ulid: PartTest = (part) => typeof part === "string" && ULID.test(part);
 const streamId: PartTest = (part) => typeof part === "string" && STREAM_ID.test(part);
 const streamKind: PartTest = (part) => KINDS_OF_STREAMS.includes(part);
 const number: PartTest = (part) => typeof part === "number" && Number.isSafeInteger(part) && part >= 0;
+const runKind: PartTest = (part) => part === "points" || part === "logs";
 const seriesId: PartTest = (part) => part instanceof Uint8Array && part.length === SERIES_ID_BYTES;
 
 const SEGMENT = [name, number, ulid];
@@ -52,6 +54,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   series: { parts: [name, seriesId], formats: [FORMAT.series], judge: judgeSeries },
   points: { parts: SEGMENT, formats: [FORMAT.pointSegment], judge: judgePoints },
   logs: { parts: SEGMENT, formats: [FORMAT.logSegment], judge: judgeLogs },
+  run: { parts: [runKind, name, number, ulid], formats: [FORMAT.run], judge: judgeRun },
   logjournal: { parts: [name, number, ulid], formats: [FORMAT.logJournal] },
   logindex: { parts: SEGMENT, formats: [FORMAT.logIndex], judge: judgeLogIndex },
 };

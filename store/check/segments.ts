@@ -121,7 +121,7 @@ function* timesIn(hour: number, min: number, max: number): Generator<Fault> {
   }
 }
 
-function ascends(timestamps: Float64Array): boolean {
+export function ascends(timestamps: Float64Array): boolean {
   for (let i = 1; i < timestamps.length; i++) if (timestamps[i] < timestamps[i - 1]) return false;
   return true;
 }
@@ -138,7 +138,7 @@ function agrees(rollup: Rollup, timestamps: Float64Array, values: Float64Array):
 }
 
 /** On what an index and the entries of its segment do not agree. */
-function* disagreements(
+export function* disagreements(
   index: LogIndex,
   entries: readonly StoredLog[],
   minTime: number,

@@ -82,10 +82,10 @@ export class BloomBuilder {
     this.addWords(bytes, from, to);
   }
 
-  build(): Uint8Array<ArrayBuffer> {
+  build(maxBytes = MAX_BLOOM_BYTES): Uint8Array<ArrayBuffer> {
     if (this.#count === 0) return new Uint8Array(0);
     const wanted = Math.ceil(this.#count * BITS_PER_TOKEN / 8);
-    const bytes = new Uint8Array(Math.min(1 + wanted, MAX_BLOOM_BYTES));
+    const bytes = new Uint8Array(Math.min(1 + wanted, maxBytes));
     const size = (bytes.length - 1) * 8;
     const probes = Math.max(1, Math.min(Math.round(size / this.#count * Math.LN2), MAX_PROBES));
     bytes[0] = probes;

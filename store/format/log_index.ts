@@ -17,7 +17,7 @@
  *
  * @module
  */
-import { KIB } from "../../limits.ts";
+import { KIB, MAX_BLOOM_BYTES } from "../../limits.ts";
 import { LEVELS, type LogBatch } from "../log_types.ts";
 import { BloomBuilder, type FieldPrefix, fieldPrefix } from "./bloom.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
@@ -29,9 +29,14 @@ const MAX_NAMES_BYTES = 4 * KIB;
 /**
  * Encodes the index of a segment.
  *
+ * @param bloomBytes What its filter may take.
  * @param order The places of the segment's entries in `batch`, in the order of their timestamps.
  */
-export function encodeLogIndex(batch: LogBatch, order: Int32Array): Uint8Array<ArrayBuffer> {
+export function encodeLogIndex(
+  batch: LogBatch,
+  order: Int32Array,
+  bloomBytes = MAX_BLOOM_BYTES,
+): Uint8Array<ArrayBuffer> {
   const { shapes, shapeOf, timestamps } = batch;
   const entries = new Int32Array(shapes.length);
   for (const i of order) entries[shapeOf[i]]++;
@@ -54,12 +59,16 @@ export function encodeLogIndex(batch: LogBatch, order: Int32Array): Uint8Array<A
   const frequent = Array.from(applications).sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1));
   writeNames(out, frequent.map(([name]) => name), (name) => out.varint(applications.get(name) ?? 0));
   writeNames(out, Array.from(fieldNames).sort(), () => {});
-  out.raw(encodeBloom(batch, order));
+  out.raw(encodeBloom(batch, order, bloomBytes));
   return out.finish();
 }
 
 /** The filter of the words of messages and field values, and of whole fields. */
-function encodeBloom({ shapes, shapeOf, firsts, texts, ends }: LogBatch, order: Int32Array): Uint8Array {
+function encodeBloom(
+  { shapes, shapeOf, firsts, texts, ends }: LogBatch,
+  order: Int32Array,
+  maxBytes: number,
+): Uint8Array {
   const bloom = new BloomBuilder();
   const prefixes: FieldPrefix[][] = new Array(shapes.length);
   for (const i of order) {
@@ -69,7 +78,7 @@ function encodeBloom({ shapes, shapeOf, firsts, texts, ends }: LogBatch, order: 
     bloom.addWords(texts, first === 0 ? 0 : ends[first - 1], ends[first]);
     for (let k = 0; k < keys.length; k++) bloom.addField(keys[k], texts, ends[first + k], ends[first + k + 1]);
   }
-  return bloom.build();
+  return bloom.build(maxBytes);
 }
 
 /** @throws {DamagedError} If `bytes` is no index. */

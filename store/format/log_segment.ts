@@ -28,7 +28,7 @@
  * @module
  */
 import { constants, zstdCompressSync } from "node:zlib";
-import { MAX_SEGMENT_BYTES, MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
+import { MAX_BLOOM_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
 import { ByteWriter } from "./bytes.ts";
 import type { LogColumns } from "./log_columns.ts";
 import { place, type Placed } from "./log_id.ts";
@@ -71,25 +71,26 @@ export function encodeLogSegment(columns: LogColumns, origin: string): Uint8Arra
  * Entries are sorted and get their ids before they are divided, so ids are unique among all segments.
  *
  * @param columns As of `encodeLogSegment()`.
+ * @param bloomBytes What the filter of an index may take.
  * @throws {RangeError} If one entry alone does not fit a segment, or has an id that is not of `logId()`.
  */
-export function packLogSegments(columns: LogColumns, origin: string): PackedLogs[] {
+export function packLogSegments(columns: LogColumns, origin: string, bloomBytes = MAX_BLOOM_BYTES): PackedLogs[] {
   const count = columns.timestamps.length;
-  return count === 0 ? [] : pack(columns, place(columns, origin), 0, count);
+  return count === 0 ? [] : pack(columns, place(columns, origin), 0, count, bloomBytes);
 }
 
 /** Packs the entries from `first` up to `end` of the order. */
-function pack(columns: LogColumns, placed: Placed, first: number, end: number): PackedLogs[] {
+function pack(columns: LogColumns, placed: Placed, first: number, end: number, bloomBytes: number): PackedLogs[] {
   const segment = encode(columns, placed, first, end);
   if (segment === undefined || segment.length > MAX_SEGMENT_BYTES) {
     if (end - first === 1) throw new RangeError("Cannot pack an entry as it does not fit a segment");
     const middle = first + ((end - first) >>> 1);
-    return [...pack(columns, placed, first, middle), ...pack(columns, placed, middle, end)];
+    return [...pack(columns, placed, first, middle, bloomBytes), ...pack(columns, placed, middle, end, bloomBytes)];
   }
   const order = placed.order.subarray(first, end);
   return [{
     segment,
-    index: encodeLogIndex(columns, order),
+    index: encodeLogIndex(columns, order, bloomBytes),
     minTime: columns.timestamps[order[0]],
     maxTime: columns.timestamps[order[order.length - 1]],
     count: order.length,

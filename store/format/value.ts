@@ -40,6 +40,9 @@ export const FORMAT = {
   rejections: 92,
   streamFloor: 93,
   lease: 100,
+  run: 110,
+  pointRunFooter: 111,
+  logRunFooter: 112,
 } as const;
 
 const HEADER_BYTES = 11;

@@ -19,9 +19,10 @@
  * | `points`, tenant, hour, segment id | point segment |
  * | `logs`, tenant, hour, segment id | log segment |
  * | `logindex`, tenant, hour, segment id | index of that log segment |
+ * | `run`, kind, tenant, day, blob id | RunRecord: a run of points or logs, whose segments are in a blob |
  * | `logjournal`, tenant, ms since the epoch, id | which log segments a commit stored, for a minute |
  *
- * An hour is a count since the epoch; ids are ULIDs (26 characters), a series id is 16 bytes.
+ * An hour, and a day, is a count since the epoch; ids are ULIDs (26 characters), a series id is 16 bytes.
  *
  * @module
  */
@@ -70,6 +71,22 @@ export const segmentKey = (kind: HourKind, tenant: string, hour: number, id: str
   hour,
   id,
 ];
+
+/** Kinds of item that runs hold. */
+export type RunKind = "points" | "logs";
+
+export const runKey = (kind: RunKind, tenant: string, day: number, id: string): Deno.KvKey => [
+  "run",
+  kind,
+  tenant,
+  day,
+  id,
+];
+/** All runs of the days from `first` (inclusive) up to `end` (exclusive). */
+export const runsRange = (kind: RunKind, tenant: string, first: number, end: number): Deno.KvListSelector => ({
+  start: ["run", kind, tenant, first],
+  end: ["run", kind, tenant, end],
+});
 
 export const journalKey = (tenant: string, at: number, id: string): Deno.KvKey => ["logjournal", tenant, at, id];
 export const journalPrefix = (tenant: string): Deno.KvKey => ["logjournal", tenant];

@@ -17,7 +17,7 @@ import {
   type LogCounts,
   type StoredLog,
 } from "../log_types.ts";
-import { clamped, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
+import { clamped, type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
 export async function countLogs(
   options: LogSegmentsOptions,
@@ -28,14 +28,19 @@ export async function countLogs(
   const counting = clamped(asked, options);
   const segments = new LogSegments(options, tenant, signal);
   const counter = new Counter(counting);
-  for await (const found of segments.find(counting, true)) {
-    for (const segment of found) {
-      if (counter.addIndex(segment)) segments.skipped++;
-      else for (const entry of await segments.open(segment)) counter.add(entry);
+  const read = async (hours: readonly FoundHour[]) => {
+    const own = new Counter(counting);
+    for (const segment of hours.flat()) {
+      if (own.addIndex(segment)) segments.skip(1);
+      else for (const entry of await segments.open(segment)) own.add(entry);
     }
-  }
-  const { opened, skipped, damaged } = segments;
-  return { ...counter.result(), opened, skipped, damaged };
+    return own;
+  };
+  await segments.each(counting, true, read, (own) => {
+    counter.merge(own);
+    return true;
+  });
+  return { ...counter.result(), ...segments.counts };
 }
 
 /** Counts by the beginning of their bucket. */
@@ -75,6 +80,16 @@ class Counter {
       for (const [value, count] of values ?? []) this.#count(this.#bucketsOf(i, value), start, count);
     }
     return true;
+  }
+
+  /** Adds what another has counted. */
+  merge(other: Counter): void {
+    for (const [start, count] of other.#all) this.#count(this.#all, start, count);
+    for (const [i, values] of other.#facets.entries()) {
+      for (const [value, buckets] of values) {
+        for (const [start, count] of buckets) this.#count(this.#bucketsOf(i, value), start, count);
+      }
+    }
   }
 
   result(): Pick<LogCounts, "count" | "histogram" | "facets"> {

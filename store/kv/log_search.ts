@@ -6,7 +6,7 @@
  */
 import { matchesLog } from "../format/log_match.ts";
 import type { LogSearch, LogSearchResult, StoredLog } from "../log_types.ts";
-import { clamped, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
+import { clamped, type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
 export async function searchLogs(
   options: LogSegmentsOptions,
@@ -25,24 +25,31 @@ export async function searchLogs(
   const segments = new LogSegments(options, tenant, signal);
   const nearest = ({ minTime, maxTime }: FoundSegment) => newestFirst ? -maxTime : minTime;
 
-  for await (const found of segments.find(search, newestFirst)) {
-    const candidates = found.toSorted((a, b) => nearest(a) - nearest(b));
-    for (const [i, candidate] of candidates.entries()) {
-      const worst = hits.length >= wanted ? sign * hits[wanted - 1].timestamp : Infinity;
-      if (nearest(candidate) > worst) {
-        segments.skipped += candidates.length - i;
-        break;
+  const read = async (hours: readonly FoundHour[]) => {
+    let own = hits;
+    for (const found of hours) {
+      const candidates = found.toSorted((a, b) => nearest(a) - nearest(b));
+      for (const [i, candidate] of candidates.entries()) {
+        const worst = own.length >= wanted ? sign * own[wanted - 1].timestamp : Infinity;
+        if (nearest(candidate) > worst) {
+          segments.skip(candidates.length - i);
+          break;
+        }
+        const matching = (await segments.open(candidate)).filter((record) =>
+          isHit(record, search) && (!after || before(after, record) < 0)
+        );
+        if (matching.length > 0) own = [...own, ...matching].sort(before).slice(0, wanted);
       }
-      const matching = (await segments.open(candidate)).filter((record) =>
-        isHit(record, search) && (!after || before(after, record) < 0)
-      );
-      if (matching.length > 0) hits = [...hits, ...matching].sort(before).slice(0, wanted);
+      // Hours do not overlap: a full page is final once its hour is done.
+      if (own.length >= wanted) break;
     }
-    // Hours do not overlap: a full page is final once its hour is done.
-    if (hits.length >= wanted) break;
-  }
-  const { opened, skipped, damaged } = segments;
-  return { hits: hits.slice(0, limit), more: hits.length > limit, opened, skipped, damaged };
+    return own;
+  };
+  await segments.each(search, newestFirst, read, (own) => {
+    hits = own;
+    return hits.length < wanted;
+  });
+  return { hits: hits.slice(0, limit), more: hits.length > limit, ...segments.counts };
 }
 
 /** Clamps the range to what is left behind the entry that the last page ended with. */

@@ -20,6 +20,7 @@ import { commitGroup, type Packed } from "./group_commit.ts";
 import { type Contribution, Grouping, Pending } from "./grouping.ts";
 import { journalKey, segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
+import type { LogRuns } from "./compaction/logs.ts";
 import { countLogs } from "./log_counts.ts";
 import { searchLogs } from "./log_search.ts";
 import { LogTails } from "./log_tail.ts";
@@ -37,6 +38,7 @@ export interface LogStoreOptions {
   newId(): string;
   /** How long entries are kept, ms. */
   readonly retention: number;
+  readonly runs: LogRuns;
 }
 
 interface LogRun extends Contribution {

@@ -1,155 +1,122 @@
 /**
- * QueryMetrics over segments: walks the hours of the range, skips segments by their time range, and takes a series'
- * rollup where the whole segment falls into one bucket; only else are its columns decoded. A damaged segment gives
- * nothing at all, and the answer says how many there were.
+ * QueryMetrics over segments and runs, day by day: skips what is of other times or series, and takes a series' rollup where
+ * the whole segment falls into one bucket; only else are its columns decoded. A damaged segment gives nothing at all, and
+ * the answer says how many there were.
  *
  * @module
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
-import { overLimit } from "../../errors.ts";
-import { HOUR, MAX_QUERY_BUCKETS, MAX_QUERY_SERIES } from "../../limits.ts";
-import { openPointSegment, type PointSegment } from "../format/point_segment.ts";
-import { Rollup } from "../format/rollup.ts";
+import { DAY, HOUR } from "../../limits.ts";
+import { openPointSegment } from "../format/point_segment.ts";
+import type { PointRunSegment } from "../format/run_footer.ts";
 import { FORMAT } from "../format/value.ts";
-import type { MetricsQuery, MetricsResult, Series } from "../types.ts";
+import type { MetricsQuery, MetricsResult } from "../types.ts";
+import type { PointRuns } from "./compaction/points.ts";
 import { hoursRange } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
+import { PointCollector } from "./point_collector.ts";
 import { openValue } from "./records.ts";
-import { matches } from "./series_index.ts";
+import { daysWith, listRuns, readStable, type Run, type RunList } from "./runs/run_list.ts";
 
 export interface PointQueryOptions {
   readonly kv: KvClient;
+  readonly runs: PointRuns;
   readonly clock: Clock;
   readonly retention: number;
 }
 
-interface Found {
-  readonly series: Series;
-  /** By the beginning of the bucket. */
-  readonly buckets: Map<number, Rollup>;
-}
-
 export async function queryPoints(
-  { kv, clock, retention }: PointQueryOptions,
+  options: PointQueryOptions,
   tenant: string,
   query: MetricsQuery,
   signal: AbortSignal,
 ): Promise<MetricsResult> {
+  const { kv, clock, retention } = options;
   // A segment outlives its oldest point by up to an hour, so the range says what is past retention.
   const from = Math.max(query.from, clock.now() - retention);
   const { to } = query;
-  if (from >= to) return { series: [], opened: 0, skipped: 0, damaged: 0 };
-  const collector = new Collector(query, from, to);
-  let opened = 0;
-  let skipped = 0;
-  let damaged = 0;
-  const selector = hoursRange("points", tenant, Math.floor(from / HOUR), Math.ceil(to / HOUR));
-  for await (const page of kv.pages(selector)) {
-    signal.throwIfAborted();
-    for (const entry of page) {
-      const state = kv.decodeOrSkip(entry, () => {
-        const payload = openValue(FORMAT.pointSegment, clock.now(), entry.value);
-        if (!payload) return "expired";
-        const segment = openPointSegment(payload);
-        return segment.minTime < to && segment.maxTime >= from && collector.add(segment) ? "opened" : "skipped";
-      });
-      if (state === undefined) damaged++;
-      else if (state === "opened") opened++;
-      else if (state === "skipped") skipped++;
-    }
+  const all = new PointCollector(query, from, to);
+  if (from >= to) return all.result();
+  for await (const day of daysWith(kv, "points", tenant, Math.floor(from / DAY), Math.ceil(to / DAY))) {
+    const list = () => listRuns(kv, "points", tenant, day, day + 1);
+    const ofDay = await readStable(list, (runs, isCertain) => {
+      return new DayReader(options, tenant, day, all, signal).read(runs, isCertain);
+    });
+    all.merge(ofDay);
   }
-  return { series: collector.results(), opened, skipped, damaged };
+  return all.result();
 }
 
-/** What a segment has of one series: a rollup that says all, or columns. */
-interface Part {
-  readonly series: Series;
-  readonly content: Rollup | { readonly timestamps: Float64Array; readonly values: Float64Array };
+class DayReader {
+  readonly #found: PointCollector;
+
+  constructor(
+    private readonly options: PointQueryOptions,
+    private readonly tenant: string,
+    private readonly day: number,
+    private readonly all: PointCollector,
+    private readonly signal: AbortSignal,
+  ) {
+    this.#found = all.fork();
+  }
+
+  async read({ runs, damaged }: RunList, isCertain: boolean): Promise<PointCollector> {
+    this.#found.damaged += damaged;
+    for (const run of runs) {
+      try {
+        await this.#addRun(run);
+      } catch (error) {
+        if (!isCertain || !(error instanceof ConnectError && error.code === Code.DataLoss)) throw error;
+        this.#found.damaged++;
+        this.options.runs.reportDamage(run, error);
+      }
+    }
+    await this.#addSegments();
+    return this.#found;
+  }
+
+  async #addRun(run: Run): Promise<void> {
+    const { options: { runs }, signal } = this;
+    const { from, to, query } = this.all;
+    const segments = await runs.segments(run);
+    const wanted = segments.filter((segment) =>
+      segment.minTime < to && segment.maxTime >= from && mayHave(segment, query)
+    );
+    this.#found.skipped += segments.length - wanted.length;
+    for await (const [, payload] of runs.open(run, wanted)) {
+      signal.throwIfAborted();
+      if (payload === undefined) this.#found.damaged++;
+      else this.#found.addSegment(openPointSegment(payload));
+    }
+  }
+
+  /** What is in no run yet. */
+  async #addSegments(): Promise<void> {
+    const { options: { kv, clock }, tenant, day, signal } = this;
+    const { from, to } = this.all;
+    const first = Math.max(Math.floor(from / HOUR), day * DAY / HOUR);
+    const end = Math.min(Math.ceil(to / HOUR), (day + 1) * DAY / HOUR);
+    for await (const page of kv.pages(hoursRange("points", tenant, first, end))) {
+      signal.throwIfAborted();
+      for (const entry of page) {
+        const isIntact = kv.decodeOrSkip(entry, () => {
+          const payload = openValue(FORMAT.pointSegment, clock.now(), entry.value);
+          if (payload) this.#found.addSegment(openPointSegment(payload));
+          return true;
+        });
+        if (isIntact === undefined) this.#found.damaged++;
+      }
+    }
+  }
 }
 
-class Collector {
-  readonly #found = new Map<string, Found>();
-  #buckets = 0;
-
-  constructor(private readonly query: MetricsQuery, private readonly from: number, private readonly to: number) {}
-
-  /** Whether the segment has any series that the query asks for. Of a damaged one nothing is taken. */
-  add(segment: PointSegment): boolean {
-    const parts: Part[] = [];
-    for (let i = 0; i < segment.seriesCount; i++) {
-      const series = segment.series(i);
-      if (matches(series, this.query)) {
-        parts.push({ series, content: this.#wholeRollup(segment, i) ?? segment.columns(i) });
-      }
-    }
-    for (const { series, content } of parts) {
-      const found = this.#series(series);
-      if (content instanceof Rollup) this.#bucket(found, segment.minTime).merge(content);
-      else this.#addColumns(found, content);
-    }
-    return parts.length > 0;
-  }
-
-  results(): MetricsResult["series"] {
-    return [...this.#found.values()].filter(({ buckets }) => buckets.size > 0).map(({ series, buckets }) => ({
-      series,
-      buckets: [...buckets].sort(([a], [b]) => a - b).map(([start, r]) => ({
-        start,
-        count: r.count,
-        sum: r.sum,
-        min: r.min,
-        max: r.max,
-        last: r.last,
-        quantiles: this.query.quantiles.map((q) => r.quantile(q)),
-      })),
-    }));
-  }
-
-  /** The stored rollup, if it says all that the query needs of this segment. */
-  #wholeRollup(segment: PointSegment, i: number): Rollup | undefined {
-    const inside = segment.minTime >= this.from && segment.maxTime < this.to &&
-      this.#start(segment.minTime) === this.#start(segment.maxTime);
-    const rollup = inside ? segment.rollup(i) : undefined;
-    return rollup && (this.query.quantiles.length === 0 || rollup.sketch) ? rollup : undefined;
-  }
-
-  #addColumns(found: Found, { timestamps, values }: Exclude<Part["content"], Rollup>): void {
-    for (let j = 0; j < timestamps.length; j++) {
-      const t = timestamps[j];
-      if (t >= this.from && t < this.to) this.#bucket(found, t).add(t, values[j]);
-    }
-  }
-
-  #start(timestamp: number): number {
-    const { step } = this.query;
-    return step === 0 ? this.query.from : Math.floor(timestamp / step) * step;
-  }
-
-  #series(series: Series): Found {
-    let found = this.#found.get(series.key);
-    if (!found) {
-      if (this.#found.size === MAX_QUERY_SERIES) {
-        throw overLimit(
-          `The query matches more than ${MAX_QUERY_SERIES} series: name a source or tags to narrow it`,
-        );
-      }
-      this.#found.set(series.key, found = { series, buckets: new Map() });
-    }
-    return found;
-  }
-
-  #bucket(found: Found, timestamp: number): Rollup {
-    const start = this.#start(timestamp);
-    let bucket = found.buckets.get(start);
-    if (!bucket) {
-      if (++this.#buckets > MAX_QUERY_BUCKETS) {
-        throw overLimit(
-          `The query makes more than ${MAX_QUERY_BUCKETS} buckets: take a shorter range, a longer step or fewer series`,
-        );
-      }
-      bucket = new Rollup(this.query.quantiles.length > 0);
-      found.buckets.set(start, bucket);
-    }
-    return bucket;
-  }
+/** Whether a segment of a run may have any series that is asked for: its series are sorted by metric and then source. */
+function mayHave({ first, last }: PointRunSegment, { metric, source }: MetricsQuery): boolean {
+  if (metric !== undefined && (metric < first.metric || metric > last.metric)) return false;
+  if (source === undefined) return true;
+  // Within one metric, sources are in order.
+  if (first.metric === last.metric) return source >= first.source && source <= last.source;
+  if (metric === first.metric) return source >= first.source;
+  return metric !== last.metric || source <= last.source;
 }

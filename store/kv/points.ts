@@ -19,6 +19,7 @@ import { commitGroup, type Packed } from "./group_commit.ts";
 import { type Contribution, Grouping, Pending } from "./grouping.ts";
 import { segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
+import type { PointRuns } from "./compaction/points.ts";
 import { queryPoints } from "./point_query.ts";
 import { SeriesIndex } from "./series_index.ts";
 import { StreamHandle } from "./stream_handle.ts";
@@ -39,6 +40,7 @@ export interface PointStoreOptions {
   readonly retention: number;
   /** Series that a tenant may have. */
   readonly maxSeries: number;
+  readonly runs: PointRuns;
 }
 
 /** The points from `first` up to `end` of a batch. */

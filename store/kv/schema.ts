@@ -11,9 +11,9 @@ import type { KvClient } from "./kv.ts";
  * Version of the store: an older Sluice could not read all of a newer one. Formats of values have versions of their own.
  *
  * 1: the first. 2: blocks of files have CRC-32s; SHA-256s of before are read as they are. 3: streams, and files of several
- * pieces; an older Sluice would sweep uploads that can still go on.
+ * pieces; an older Sluice would sweep uploads that can still go on. 4: runs, of which an older Sluice would see nothing.
  */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Brings the store to SCHEMA_VERSION. Throws if a newer Sluice has written it. */
 export async function openSchema(kv: KvClient): Promise<void> {

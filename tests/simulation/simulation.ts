@@ -139,5 +139,6 @@ function stores(blobs: BlobsConfig): StoresConfig {
     uploadExpiry: UPLOAD_EXPIRY,
     streamLifetime: STREAM_LIFETIME,
     maxStreams: 1000,
+    coldAfter: 6 * 3600_000,
   };
 }

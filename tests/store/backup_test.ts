@@ -30,6 +30,7 @@ const SETTINGS = {
   uploadExpiry: HOUR,
   streamLifetime: HOUR,
   maxStreams: 10,
+  coldAfter: 6 * 3600_000,
 };
 
 /** Stores on disk that are written to while they are copied. */

@@ -9,7 +9,7 @@ import { BlobRecordSchema, StreamRecordSchema, StreamState } from "../../gen/slu
 import { DAY, HOUR } from "../../limits.ts";
 import { createMemoryBlobStore } from "../../store/blob/memory.ts";
 import { encodeValue, FORMAT } from "../../store/format/value.ts";
-import { Housekeeping, type Removed } from "../../store/kv/housekeeping/mod.ts";
+import { Housekeeping, type Kept } from "../../store/kv/housekeeping/mod.ts";
 import {
   blobKey,
   blocksKey,
@@ -28,7 +28,13 @@ import type { StreamKind } from "../../store/stream_types.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { createInstance, type Interfere } from "./instances.ts";
 
-export const SETTINGS = { retention: 7 * DAY, uploadExpiry: DAY, streamLifetime: 7 * DAY };
+export const SETTINGS = {
+  retention: 7 * DAY,
+  uploadExpiry: DAY,
+  streamLifetime: 7 * DAY,
+  coldAfter: 6 * HOUR,
+  newId: () => ulid(),
+};
 export const START = Date.UTC(2026, 0, 15, 12);
 export const BYTE = new Uint8Array(1);
 
@@ -42,7 +48,7 @@ export async function openHouse() {
     instance(holder: string, interfere?: Interfere) {
       const instance = createInstance(db, interfere);
       instance.clock.time = START;
-      const housekeeping = new Housekeeping({ ...instance, blobs, holder, ...SETTINGS });
+      const housekeeping = new Housekeeping({ ...instance, blobs, holder, mergers: [], ...SETTINGS });
       return { ...instance, housekeeping, round: () => housekeeping.round(new AbortController().signal) };
     },
     /** All keys but the lease's, as text. */
@@ -96,7 +102,7 @@ export async function openHouse() {
 export type House = Awaited<ReturnType<typeof openHouse>>;
 
 /** Something for every part of a round; returns how much. */
-export async function litter(store: House): Promise<Removed> {
+export async function litter(store: House): Promise<Kept> {
   const { db } = store;
   const old = Math.floor((START - 8 * DAY) / HOUR);
   for (const kind of ["points", "logs", "logindex"] as const) {
@@ -113,5 +119,5 @@ export async function litter(store: House): Promise<Removed> {
   for (const tenant of ["t", "u"]) {
     for (let i = 0; i < 10; i++) await store.stream("points", ulid(START - 8 * DAY - i), START - 1, { tenant });
   }
-  return { hours: 6, series: 1, uploads: 1, pieces: 1, streams: 20, journals: 1 };
+  return { hours: 6, series: 1, uploads: 1, pieces: 1, streams: 20, journals: 1, runs: 0 };
 }

@@ -8,6 +8,8 @@ import { DAY, HOUR } from "../../limits.ts";
 import { createMemoryBlobStore } from "../../store/blob/memory.ts";
 import { type FreeSpace, unlimitedSpace } from "../../store/free_space.ts";
 import { Committer } from "../../store/kv/committer.ts";
+import { createLogMerger, createLogRuns } from "../../store/kv/compaction/logs.ts";
+import { createPointMerger, createPointRuns } from "../../store/kv/compaction/points.ts";
 import { createFileStore } from "../../store/kv/files.ts";
 import { Housekeeping } from "../../store/kv/housekeeping/mod.ts";
 import { type Kv, KvClient } from "../../store/kv/kv.ts";
@@ -47,9 +49,12 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     uploadExpiry: 24 * HOUR,
     streamLifetime: 7 * DAY,
     maxStreams: options.maxStreams ?? 1000,
+    coldAfter: 6 * HOUR,
   };
-  const housekeeping = new Housekeeping({ kv, committer, blobs, clock, holder: "test", ...settings });
+  const runs = { points: createPointRuns({ kv, blobs }), logs: createLogRuns({ kv, blobs }) };
+  const mergers = [createPointMerger(runs.points), createLogMerger(runs.logs)];
   const common = { kv, committer, blobs, space, clock, newId: () => ulid(clock.now()), ...settings };
+  const housekeeping = new Housekeeping({ ...common, mergers, holder: "test" });
   return {
     db,
     kv,
@@ -61,8 +66,8 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     ...settings,
     files: createFileStore({ ...common, rehash: options.rehash?.(blobs) ?? createInlineRehash(blobs) }),
     streams: createStreamStore(common),
-    points: createPointStore(common),
-    logs: createLogStore(common),
+    points: createPointStore({ ...common, runs: runs.points }),
+    logs: createLogStore({ ...common, runs: runs.logs }),
     /** One round, which leaves no lease behind. */
     async keepHouse() {
       const removed = await housekeeping.round(NEVER);

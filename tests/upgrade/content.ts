@@ -46,5 +46,6 @@ export function storesConfig(directory: string): StoresConfig {
     uploadExpiry: UPLOAD_EXPIRY_MS,
     streamLifetime: STREAM_RECORD_DAYS * DAY,
     maxStreams: 1000,
+    coldAfter: 6 * 3600_000,
   };
 }

@@ -11,7 +11,7 @@ import { tenantsOf } from "./walk.ts";
 export async function removeJournals(round: Round): Promise<number> {
   const { kv } = round.options;
   let removed = 0;
-  for await (const tenant of tenantsOf(kv, "logjournal")) {
+  for await (const tenant of tenantsOf(kv, ["logjournal"])) {
     for await (const page of kv.pages({ prefix: journalPrefix(tenant) })) {
       const expired = page.filter((entry) => round.isExpired(entry));
       // No check but the lease's: an entry never changes.

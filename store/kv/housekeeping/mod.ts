@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { Compaction } from "../compaction/mod.ts";
 import { allStreamsPrefix, blobsPrefix } from "../keys.ts";
 import { Lease } from "../lease.ts";
 import { removeHours } from "./hours.ts";
@@ -26,29 +27,32 @@ import { Walk } from "./walk.ts";
 
 export type { HousekeepingOptions } from "./round.ts";
 
-/** What a round removed. */
-export interface Removed {
+/** What a round removed, and how many runs it made. */
+export interface Kept {
   readonly hours: number;
   readonly series: number;
   readonly uploads: number;
   readonly pieces: number;
   readonly streams: number;
   readonly journals: number;
+  readonly runs: number;
 }
 
-const NOTHING: Removed = { hours: 0, series: 0, uploads: 0, pieces: 0, streams: 0, journals: 0 };
+const NOTHING: Kept = { hours: 0, series: 0, uploads: 0, pieces: 0, streams: 0, journals: 0, runs: 0 };
 
 export class Housekeeping {
   readonly #lease: Lease;
   readonly #claims: Walk;
   readonly #streams: Walk;
   readonly #pieces: PieceSweep;
+  readonly #compaction: Compaction;
 
   constructor(private readonly options: HousekeepingOptions) {
     this.#lease = new Lease({ ...options, name: "housekeeping" });
     this.#claims = new Walk(options.kv, blobsPrefix);
     this.#streams = new Walk(options.kv, allStreamsPrefix);
     this.#pieces = new PieceSweep(options.blobs);
+    this.#compaction = new Compaction(options);
   }
 
   /**
@@ -56,7 +60,7 @@ export class Housekeeping {
    * two steps, and may die anywhere: the next round goes on. Throws a LeaseLostError if another instance takes over
    * meanwhile.
    */
-  async round(signal: AbortSignal): Promise<Removed> {
+  async round(signal: AbortSignal): Promise<Kept> {
     signal.throwIfAborted();
     if (!await this.#lease.take()) return NOTHING;
     const round = new Round(this.options, this.#lease, signal);
@@ -67,6 +71,7 @@ export class Housekeeping {
       pieces: await this.#pieces.sweep(round),
       streams: await removeStreams(round, this.#streams),
       journals: await removeJournals(round),
+      runs: await this.#compaction.round(round),
     };
   }
 

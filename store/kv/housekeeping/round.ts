@@ -8,6 +8,7 @@ import { HOUSEKEEPING_STEP_MS } from "../../../limits.ts";
 import { decodeValue } from "../../format/value.ts";
 import type { BlobStore, Mutation } from "../../types.ts";
 import type { Committer } from "../committer.ts";
+import type { Merger } from "../compaction/mod.ts";
 import type { Check, Entry, KvClient } from "../kv.ts";
 import type { Lease } from "../lease.ts";
 
@@ -16,6 +17,12 @@ export interface HousekeepingOptions {
   readonly committer: Committer;
   readonly blobs: BlobStore;
   readonly clock: Clock;
+  /** A ULID of this moment. */
+  newId(): string;
+  /** How the items of each kind are compacted. */
+  readonly mergers: readonly Merger[];
+  /** How long after its end a day is made one run, ms. */
+  readonly coldAfter: number;
   /** An id of this instance that no other has, nor had. */
   readonly holder: string;
   /** How long points and logs are kept, ms. */

@@ -12,7 +12,7 @@ import { tenantsOf } from "./walk.ts";
 export async function removeSeries(round: Round): Promise<number> {
   const { kv } = round.options;
   let removed = 0;
-  for await (const tenant of tenantsOf(kv, "series")) {
+  for await (const tenant of tenantsOf(kv, ["series"])) {
     // One check is the lease's.
     for await (const page of kv.pages({ prefix: seriesPrefix(tenant) }, { batch: KV_MAX_CHECKS - 1 })) {
       const expired = page.filter((entry) => round.isExpired(entry));

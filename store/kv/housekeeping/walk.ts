@@ -26,19 +26,19 @@ export class Walk {
   }
 }
 
-/** The first key's second part for each tenant that has any under this prefix. */
-export async function* tenantsOf(kv: KvClient, kind: string): AsyncGenerator<string> {
+/** Each tenant that has any key under this prefix, behind which it stands. */
+export async function* tenantsOf(kv: KvClient, prefix: readonly string[]): AsyncGenerator<string> {
   let start: Deno.KvKey | undefined;
   for (;;) {
     let tenant: string | undefined;
-    const selector = start ? { prefix: [kind], start } : { prefix: [kind] };
+    const selector = start ? { prefix: [...prefix], start } : { prefix: [...prefix] };
     for await (const [entry] of kv.pages(selector, { batch: 1 })) {
-      tenant = entry.key[1] as string;
+      tenant = entry.key[prefix.length] as string;
       break;
     }
     if (tenant === undefined) return;
     yield tenant;
     // `true` sorts behind every other kind of key part.
-    start = [kind, tenant, true];
+    start = [...prefix, tenant, true];
   }
 }

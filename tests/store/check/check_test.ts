@@ -20,6 +20,7 @@ Deno.test("checkStore() finds nothing in a sound store, and says what it looked 
     uploads: 1,
     blocks: 4,
     bytes: 2 * SIZE,
+    runs: 0,
     segments: 2,
     samples: 200,
     entries: 50,

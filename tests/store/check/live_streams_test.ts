@@ -28,6 +28,7 @@ async function withStores(uploadExpiry: number, fn: (stores: Stores, check: () =
     uploadExpiry,
     streamLifetime: HOUR,
     maxStreams: 10,
+    coldAfter: 6 * 3600_000,
   };
   const stores = await openStores(config, PLATFORM);
   try {

@@ -12,7 +12,7 @@ import type { Message } from "npm:@bufbuild/protobuf@2";
  * Describes the file sluice/store/v1/records.proto.
  */
 export const file_sluice_store_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2Uvc3RvcmUvdjEvcmVjb3Jkcy5wcm90bxIPc2x1aWNlLnN0b3JlLnYxIiYKBVBpZWNlEg0KBWVwb2NoGAEgASgNEg4KBmxlbmd0aBgCIAEoBCKwAQoKQmxvYlJlY29yZBIOCgZ0ZW5hbnQYASABKAkSEAoIZmluaXNoZWQYAiABKAgSDQoFZXBvY2gYAyABKA0SEQoJY29tbWl0dGVkGAQgASgEEiYKBnBpZWNlcxgFIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIRCgljb21taXRfaWQYBiABKAkSEQoJc3RyZWFtX2lkGAcgASgJEhAKCHRhaWxfc3VtGAggASgNIsgCCgxTdHJlYW1SZWNvcmQSDQoFZXBvY2gYASABKA0SEQoJY29tbWl0dGVkGAIgASgEEhAKCGFjY2VwdGVkGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEhAKCGZpbHRlcmVkGAUgASgEEhIKCmR1cGxpY2F0ZXMYBiABKAQSDQoFYnl0ZXMYByABKAQSEAoDZW5kGAggASgESACIAQESKwoFc3RhdGUYCSABKA4yHC5zbHVpY2Uuc3RvcmUudjEuU3RyZWFtU3RhdGUSEQoJY29tbWl0X2lkGAogASgJEhIKCmZpcnN0X2hhc2gYCyABKAwSEgoKY3JlYXRlZF9hdBgMIAEoBBISCgp1cGRhdGVkX2F0GA0gASgEEicKBnVwbG9hZBgOIAEoCzIXLnNsdWljZS5zdG9yZS52MS5VcGxvYWRCBgoEX2VuZCKOAQoGVXBsb2FkEg8KB2Jsb2JfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAQSFAoMY29udGVudF90eXBlGAQgASgJEhMKC2NodW5rX2NvdW50GAUgASgEEg4KBnNoYTI1NhgGIAEoCRIRCglzdG9yZWRfYXQYByABKAQirwEKEFN0cmVhbVJlamVjdGlvbnMSPwoKcmVqZWN0aW9ucxgBIAMoCzIrLnNsdWljZS5zdG9yZS52MS5TdHJlYW1SZWplY3Rpb25zLlJlamVjdGlvbhpaCglSZWplY3Rpb24SDQoFaW5kZXgYASABKAQSDAoEY29kZRgCIAEoCRINCgVmaWVsZBgDIAEoCRIOCgZyZWFzb24YBCABKAkSEQoJcmV0cnlhYmxlGAUgASgIIqQBCgpGaWxlUmVjb3JkEhEKCWZpbGVfbmFtZRgBIAEoCRIMCgRzaXplGAIgASgEEg4KBnNoYTI1NhgDIAEoDBITCgtjaHVua19jb3VudBgEIAEoBBIUCgxjb250ZW50X3R5cGUYBSABKAkSEgoKY3JlYXRlZF9hdBgGIAEoBBImCgZwaWVjZXMYByADKAsyFi5zbHVpY2Uuc3RvcmUudjEuUGllY2UiggEKDFNlcmllc1JlY29yZBIOCgZzb3VyY2UYASABKAkSDgoGbWV0cmljGAIgASgJEi8KBHRhZ3MYAyADKAsyIS5zbHVpY2Uuc3RvcmUudjEuU2VyaWVzUmVjb3JkLlRhZxohCgNUYWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJKncKC1N0cmVhbVN0YXRlEhwKGFNUUkVBTV9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9TVEFURV9PUEVOEAESGQoVU1RSRUFNX1NUQVRFX0ZJTklTSEVEEAISGAoUU1RSRUFNX1NUQVRFX0VYUElSRUQQA2IGcHJvdG8z");
+  fileDesc("Ch1zbHVpY2Uvc3RvcmUvdjEvcmVjb3Jkcy5wcm90bxIPc2x1aWNlLnN0b3JlLnYxIiYKBVBpZWNlEg0KBWVwb2NoGAEgASgNEg4KBmxlbmd0aBgCIAEoBCLYAQoKQmxvYlJlY29yZBIOCgZ0ZW5hbnQYASABKAkSEAoIZmluaXNoZWQYAiABKAgSDQoFZXBvY2gYAyABKA0SEQoJY29tbWl0dGVkGAQgASgEEiYKBnBpZWNlcxgFIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIRCgljb21taXRfaWQYBiABKAkSEQoJc3RyZWFtX2lkGAcgASgJEhAKCHRhaWxfc3VtGAggASgNEiYKA3J1bhgJIAEoCzIZLnNsdWljZS5zdG9yZS52MS5SdW5QbGFjZSIlCghSdW5QbGFjZRIMCgRraW5kGAEgASgJEgsKA2RheRgCIAEoBCKGAQoJUnVuUmVjb3JkEiYKBnBpZWNlcxgBIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIOCgZmb290ZXIYAiABKAQSEAoIbWluX3RpbWUYAyABKAQSEAoIbWF4X3RpbWUYBCABKAQSDQoFaXRlbXMYBSABKAQSDgoGaXNfZGF5GAYgASgIIsgCCgxTdHJlYW1SZWNvcmQSDQoFZXBvY2gYASABKA0SEQoJY29tbWl0dGVkGAIgASgEEhAKCGFjY2VwdGVkGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEhAKCGZpbHRlcmVkGAUgASgEEhIKCmR1cGxpY2F0ZXMYBiABKAQSDQoFYnl0ZXMYByABKAQSEAoDZW5kGAggASgESACIAQESKwoFc3RhdGUYCSABKA4yHC5zbHVpY2Uuc3RvcmUudjEuU3RyZWFtU3RhdGUSEQoJY29tbWl0X2lkGAogASgJEhIKCmZpcnN0X2hhc2gYCyABKAwSEgoKY3JlYXRlZF9hdBgMIAEoBBISCgp1cGRhdGVkX2F0GA0gASgEEicKBnVwbG9hZBgOIAEoCzIXLnNsdWljZS5zdG9yZS52MS5VcGxvYWRCBgoEX2VuZCKOAQoGVXBsb2FkEg8KB2Jsb2JfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAQSFAoMY29udGVudF90eXBlGAQgASgJEhMKC2NodW5rX2NvdW50GAUgASgEEg4KBnNoYTI1NhgGIAEoCRIRCglzdG9yZWRfYXQYByABKAQirwEKEFN0cmVhbVJlamVjdGlvbnMSPwoKcmVqZWN0aW9ucxgBIAMoCzIrLnNsdWljZS5zdG9yZS52MS5TdHJlYW1SZWplY3Rpb25zLlJlamVjdGlvbhpaCglSZWplY3Rpb24SDQoFaW5kZXgYASABKAQSDAoEY29kZRgCIAEoCRINCgVmaWVsZBgDIAEoCRIOCgZyZWFzb24YBCABKAkSEQoJcmV0cnlhYmxlGAUgASgIIqQBCgpGaWxlUmVjb3JkEhEKCWZpbGVfbmFtZRgBIAEoCRIMCgRzaXplGAIgASgEEg4KBnNoYTI1NhgDIAEoDBITCgtjaHVua19jb3VudBgEIAEoBBIUCgxjb250ZW50X3R5cGUYBSABKAkSEgoKY3JlYXRlZF9hdBgGIAEoBBImCgZwaWVjZXMYByADKAsyFi5zbHVpY2Uuc3RvcmUudjEuUGllY2UiggEKDFNlcmllc1JlY29yZBIOCgZzb3VyY2UYASABKAkSDgoGbWV0cmljGAIgASgJEi8KBHRhZ3MYAyADKAsyIS5zbHVpY2Uuc3RvcmUudjEuU2VyaWVzUmVjb3JkLlRhZxohCgNUYWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJKncKC1N0cmVhbVN0YXRlEhwKGFNUUkVBTV9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9TVEFURV9PUEVOEAESGQoVU1RSRUFNX1NUQVRFX0ZJTklTSEVEEAISGAoUU1RSRUFNX1NUQVRFX0VYUElSRUQQA2IGcHJvdG8z");
 
 /**
  * A run of a blob's bytes that one epoch wrote.
@@ -95,6 +95,13 @@ export type BlobRecord = Message<"sluice.store.v1.BlobRecord"> & {
    * @generated from field: uint32 tail_sum = 8;
    */
   tailSum: number;
+
+  /**
+   * Set if the blob is a run and no file.
+   *
+   * @generated from field: sluice.store.v1.RunPlace run = 9;
+   */
+  run?: RunPlace | undefined;
 };
 
 /**
@@ -103,6 +110,87 @@ export type BlobRecord = Message<"sluice.store.v1.BlobRecord"> & {
  */
 export const BlobRecordSchema: GenMessage<BlobRecord> = /*@__PURE__*/
   messageDesc(file_sluice_store_v1_records, 1);
+
+/**
+ * Under which key a run's record is, with the blob's id.
+ *
+ * @generated from message sluice.store.v1.RunPlace
+ */
+export type RunPlace = Message<"sluice.store.v1.RunPlace"> & {
+  /**
+   * "points" or "logs".
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Days since the epoch.
+   *
+   * @generated from field: uint64 day = 2;
+   */
+  day: bigint;
+};
+
+/**
+ * Describes the message sluice.store.v1.RunPlace.
+ * Use `create(RunPlaceSchema)` to create a new message.
+ */
+export const RunPlaceSchema: GenMessage<RunPlace> = /*@__PURE__*/
+  messageDesc(file_sluice_store_v1_records, 2);
+
+/**
+ * A run: segments of one UTC day in one blob, with a footer that says where
+ * each is.
+ *
+ * @generated from message sluice.store.v1.RunRecord
+ */
+export type RunRecord = Message<"sluice.store.v1.RunRecord"> & {
+  /**
+   * @generated from field: repeated sluice.store.v1.Piece pieces = 1;
+   */
+  pieces: Piece[];
+
+  /**
+   * Where the footer begins; it ends with the blob.
+   *
+   * @generated from field: uint64 footer = 2;
+   */
+  footer: bigint;
+
+  /**
+   * Milliseconds since the epoch, of the earliest and of the latest item.
+   *
+   * @generated from field: uint64 min_time = 3;
+   */
+  minTime: bigint;
+
+  /**
+   * @generated from field: uint64 max_time = 4;
+   */
+  maxTime: bigint;
+
+  /**
+   * Samples, or entries.
+   *
+   * @generated from field: uint64 items = 5;
+   */
+  items: bigint;
+
+  /**
+   * Whether it was made of the whole day.
+   *
+   * @generated from field: bool is_day = 6;
+   */
+  isDay: boolean;
+};
+
+/**
+ * Describes the message sluice.store.v1.RunRecord.
+ * Use `create(RunRecordSchema)` to create a new message.
+ */
+export const RunRecordSchema: GenMessage<RunRecord> = /*@__PURE__*/
+  messageDesc(file_sluice_store_v1_records, 3);
 
 /**
  * A stream: how far it is durable, and what became of its items.
@@ -202,7 +290,7 @@ export type StreamRecord = Message<"sluice.store.v1.StreamRecord"> & {
  * Use `create(StreamRecordSchema)` to create a new message.
  */
 export const StreamRecordSchema: GenMessage<StreamRecord> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 2);
+  messageDesc(file_sluice_store_v1_records, 4);
 
 /**
  * What is known of a file before it is finished.
@@ -256,7 +344,7 @@ export type Upload = Message<"sluice.store.v1.Upload"> & {
  * Use `create(UploadSchema)` to create a new message.
  */
 export const UploadSchema: GenMessage<Upload> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 3);
+  messageDesc(file_sluice_store_v1_records, 5);
 
 /**
  * The first rejections of a stream.
@@ -275,7 +363,7 @@ export type StreamRejections = Message<"sluice.store.v1.StreamRejections"> & {
  * Use `create(StreamRejectionsSchema)` to create a new message.
  */
 export const StreamRejectionsSchema: GenMessage<StreamRejections> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 4);
+  messageDesc(file_sluice_store_v1_records, 6);
 
 /**
  * @generated from message sluice.store.v1.StreamRejections.Rejection
@@ -312,7 +400,7 @@ export type StreamRejections_Rejection = Message<"sluice.store.v1.StreamRejectio
  * Use `create(StreamRejections_RejectionSchema)` to create a new message.
  */
 export const StreamRejections_RejectionSchema: GenMessage<StreamRejections_Rejection> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 4, 0);
+  messageDesc(file_sluice_store_v1_records, 6, 0);
 
 /**
  * A finished file.
@@ -363,7 +451,7 @@ export type FileRecord = Message<"sluice.store.v1.FileRecord"> & {
  * Use `create(FileRecordSchema)` to create a new message.
  */
 export const FileRecordSchema: GenMessage<FileRecord> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 5);
+  messageDesc(file_sluice_store_v1_records, 7);
 
 /**
  * What a series is; the key holds its id.
@@ -394,7 +482,7 @@ export type SeriesRecord = Message<"sluice.store.v1.SeriesRecord"> & {
  * Use `create(SeriesRecordSchema)` to create a new message.
  */
 export const SeriesRecordSchema: GenMessage<SeriesRecord> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 6);
+  messageDesc(file_sluice_store_v1_records, 8);
 
 /**
  * @generated from message sluice.store.v1.SeriesRecord.Tag
@@ -416,7 +504,7 @@ export type SeriesRecord_Tag = Message<"sluice.store.v1.SeriesRecord.Tag"> & {
  * Use `create(SeriesRecord_TagSchema)` to create a new message.
  */
 export const SeriesRecord_TagSchema: GenMessage<SeriesRecord_Tag> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 6, 0);
+  messageDesc(file_sluice_store_v1_records, 8, 0);
 
 /**
  * @generated from enum sluice.store.v1.StreamState

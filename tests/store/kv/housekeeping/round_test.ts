@@ -7,7 +7,7 @@ import { litter, openHouse } from "../../../support/house.ts";
 Deno.test("Housekeeping.round() is for the one that has the lease", async () => {
   using store = await openHouse();
   const [a, b] = [store.instance("a"), store.instance("b")];
-  const nothing = { hours: 0, series: 0, uploads: 0, pieces: 0, streams: 0, journals: 0 };
+  const nothing = { hours: 0, series: 0, uploads: 0, pieces: 0, streams: 0, journals: 0, runs: 0 };
   assertEquals(await a.round(), nothing);
   const all = await litter(store);
   assertEquals(await b.round(), nothing);

@@ -1,0 +1,63 @@
+/**
+ * Runs of logs: segments sorted by time, each of one hour.
+ *
+ * @module
+ */
+import { decodeLogSegment } from "../../format/log_reader.ts";
+import {
+  decodeLogFooter,
+  encodeLogFooter,
+  type LogRunSegment,
+  type PackedLogSegment,
+} from "../../format/run_footer.ts";
+import { FORMAT } from "../../format/value.ts";
+import type { StoredLog } from "../../log_types.ts";
+import { segmentKey } from "../keys.ts";
+import { openValue } from "../records.ts";
+import type { Run } from "../runs/run_list.ts";
+import { RunReader, type RunReaderOptions } from "../runs/run_reader.ts";
+import { DamagedRun, damageEndsIt } from "./damage.ts";
+import { compareLogs, mergeLogs, packEntries } from "./log_merge.ts";
+import type { Merger } from "./mod.ts";
+
+export type LogRuns = RunReader<LogRunSegment>;
+
+export const createLogRuns = (options: RunReaderOptions): LogRuns => new RunReader(options, "logs", decodeLogFooter);
+
+export function createLogMerger(reader: LogRuns): Merger {
+  return {
+    kind: "logs",
+    format: FORMAT.logSegment,
+    keysOf({ key }) {
+      const [, tenant, hour, id] = key as [string, string, number, string];
+      return [key, segmentKey("logindex", tenant, hour, id)];
+    },
+    merge: (round, runs, segments, out) =>
+      damageEndsIt(round.options.kv, async () => {
+        const loose: StoredLog[] = [];
+        for (const entry of segments) {
+          const payload = openValue(FORMAT.logSegment, 0, entry.value);
+          if (payload !== undefined) { for (const log of decodeLogSegment(payload)) loose.push(log); }
+          await round.pace();
+        }
+        loose.sort(compareLogs);
+        const sources = [...runs.map((run) => entriesOfRun(reader, run)), [loose].values()];
+        const placed: PackedLogSegment[] = [];
+        let offset = 0;
+        for await (const packed of packEntries(mergeLogs(sources), round.options.newId())) {
+          const { segment, index, minTime, maxTime, count, hour } = packed;
+          const length = await out.append(segment, { minTime, maxTime, items: count });
+          placed.push({ offset, length, hour, index });
+          offset += length;
+        }
+        return encodeLogFooter(placed);
+      }),
+  };
+}
+
+async function* entriesOfRun(reader: LogRuns, run: Run) {
+  for await (const [, payload] of reader.open(run, await reader.segments(run))) {
+    if (payload === undefined) throw new DamagedRun(run.id);
+    yield decodeLogSegment(payload);
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Compaction: of many small segments few large ones are made, in blobs (runs), so that a question opens few and old items
+ * cost little.
+ *
+ * ```
+ *   segments of an hour, in KV   -- COMPACT_SEGMENTS of them, or the hour is over -->  a run
+ *   the day is over, and some hours have passed: its runs, and segments that are left  -->  one run of the day
+ * ```
+ *
+ * A run takes the place of what it was made of in one atomic operation, which checks the lease. Whoever dies before leaves
+ * a blob that nobody names, which the sweep removes; what is done once is not there to be done again. In steps of 100 ms,
+ * as all housekeeping.
+ *
+ * @module
+ */
+import { decodeTime } from "ulid";
+import {
+  COMPACT_AGE_MS,
+  COMPACT_BYTES,
+  COMPACT_FEW,
+  COMPACT_MAX_RUNS,
+  COMPACT_MAX_SEGMENTS,
+  COMPACT_SEGMENTS,
+  DAY,
+  HOUR,
+} from "../../../limits.ts";
+import type { Mutation } from "../../types.ts";
+import { deletion, type Round } from "../housekeeping/round.ts";
+import { tenantsOf } from "../housekeeping/walk.ts";
+import { hoursRange, type RunKind } from "../keys.ts";
+import type { Entry } from "../kv.ts";
+import { openValue } from "../records.ts";
+import { daysWith, listRuns, type Run } from "../runs/run_list.ts";
+import { expiringClaim, RunWriter } from "../runs/run_writer.ts";
+
+/** How the items of a kind are merged. */
+export interface Merger {
+  readonly kind: RunKind;
+  /** Of a segment's value. */
+  readonly format: number;
+  /**
+   * Writes all that runs and segments hold, and returns the footer. Undefined if a run is damaged: then all stays as it is.
+   * Nothing is written to `out` if there is nothing.
+   */
+  merge(
+    round: Round,
+    runs: readonly Run[],
+    segments: readonly Entry[],
+    out: RunWriter,
+  ): Promise<Uint8Array | undefined>;
+  /** The keys of a segment that go with it. */
+  keysOf(segment: Entry): readonly Deno.KvKey[];
+}
+
+export interface CompactionOptions {
+  readonly mergers: readonly Merger[];
+  /** How long after its end a day is made one run, ms. */
+  readonly coldAfter: number;
+}
+
+const HOURS_OF_DAY = DAY / HOUR;
+
+export class Compaction {
+  constructor(private readonly options: CompactionOptions) {}
+
+  /** Returns how many runs were made. */
+  async round(round: Round): Promise<number> {
+    let made = 0;
+    for (const merger of this.options.mergers) {
+      for await (const tenant of tenantsOf(round.options.kv, [merger.kind])) {
+        made += await this.#compactHours(round, merger, tenant);
+      }
+      for (const tenant of await tenantsWithAny(round, merger.kind)) {
+        made += await this.#compactDays(round, merger, tenant);
+      }
+    }
+    return made;
+  }
+
+  /** Makes runs of an hour's segments, where there are enough. */
+  async #compactHours(round: Round, merger: Merger, tenant: string): Promise<number> {
+    const { kv, clock } = round.options;
+    const isOver = (hour: number) => (hour + 1) * HOUR + COMPACT_AGE_MS <= clock.now();
+    let made = 0;
+    let hour = NaN;
+    let taken: Entry[] = [];
+    let bytes = 0;
+    const compact = async () => {
+      const entries = taken;
+      taken = [];
+      bytes = 0;
+      if (entries.length < (isOver(hour) ? COMPACT_FEW : COMPACT_SEGMENTS)) return;
+      if (await makeRun(round, merger, tenant, Math.floor(hour / HOURS_OF_DAY), [], entries, false)) made++;
+    };
+    for await (const page of kv.pages(hoursRange(merger.kind, tenant, 0, Infinity))) {
+      for (const entry of page) {
+        const [, , own, id] = entry.key as [string, string, number, string];
+        if (own !== hour) await compact();
+        hour = own;
+        if (decodeTime(id) + COMPACT_AGE_MS > clock.now()) continue;
+        taken.push(entry);
+        bytes += entry.value.length;
+        const isFull = bytes >= COMPACT_BYTES && taken.length >= COMPACT_FEW || taken.length === COMPACT_MAX_SEGMENTS;
+        if (isFull) await compact();
+      }
+      await round.pace();
+    }
+    await compact();
+    return made;
+  }
+
+  /** Makes one run of each day that is over. */
+  async #compactDays(round: Round, merger: Merger, tenant: string): Promise<number> {
+    const { kv, clock } = round.options;
+    const end = Math.floor((clock.now() - this.options.coldAfter) / DAY);
+    let made = 0;
+    for await (const day of daysWith(kv, merger.kind, tenant, 0, end)) {
+      const { runs: ofDay } = await listRuns(kv, merger.kind, tenant, day, day + 1);
+      const segments = await this.#segmentsOf(round, merger.kind, tenant, day);
+      if (!isWorthwhile(ofDay, segments.length)) continue;
+      // The smallest: a large one is not written again for each of many small ones. In the order in which they were made,
+      // for of equal times what came later counts as later.
+      const chosen = ofDay.toSorted((a, b) => a.size - b.size).slice(0, COMPACT_MAX_RUNS)
+        .sort((a, b) => a.id < b.id ? -1 : 1);
+      if (await makeRun(round, merger, tenant, day, chosen, segments, chosen.length === ofDay.length)) made++;
+    }
+    return made;
+  }
+
+  /** What is left of a day's segments, as much as is taken at once. */
+  async #segmentsOf(round: Round, kind: RunKind, tenant: string, day: number): Promise<Entry[]> {
+    const { kv, clock } = round.options;
+    const taken: Entry[] = [];
+    let bytes = 0;
+    for await (const page of kv.pages(hoursRange(kind, tenant, day * HOURS_OF_DAY, (day + 1) * HOURS_OF_DAY))) {
+      for (const entry of page) {
+        if (decodeTime(entry.key[3] as string) + COMPACT_AGE_MS > clock.now()) continue;
+        bytes += entry.value.length;
+        if (bytes > COMPACT_BYTES || taken.length === COMPACT_MAX_SEGMENTS / 2) return taken;
+        taken.push(entry);
+      }
+      await round.pace();
+    }
+    return taken;
+  }
+}
+
+/** Whether a day that is over is to be written again. */
+function isWorthwhile(runs: readonly Run[], segments: number): boolean {
+  return runs.length > 1 || segments >= COMPACT_FEW || runs.length === 1 && !runs[0].isDay;
+}
+
+/** Makes one run of some, and of segments. Returns whether it did. */
+async function makeRun(
+  round: Round,
+  merger: Merger,
+  tenant: string,
+  day: number,
+  runs: readonly Run[],
+  segments: readonly Entry[],
+  isDay: boolean,
+): Promise<boolean> {
+  const { kv } = round.options;
+  // What is damaged stays where it is, for somebody to look at.
+  const intact = segments.filter((entry) => kv.decodeOrSkip(entry, () => openValue(merger.format, 0, entry.value)));
+  const out = await RunWriter.create(round, { kind: merger.kind, tenant, day, isDay });
+  const footer = await merger.merge(round, runs, intact, out);
+  if (footer === undefined || out.length === 0) return false;
+  const mutations: Mutation[] = intact.flatMap((entry) => merger.keysOf(entry)).map((key) => deletion({ key }));
+  for (const run of runs) mutations.push(deletion(run.entry), expiringClaim(round, out.origin, run));
+  return await out.finish(footer, mutations);
+}
+
+/** Tenants that have segments of a kind, or runs. */
+async function tenantsWithAny({ options: { kv } }: Round, kind: RunKind): Promise<Set<string>> {
+  const tenants = new Set<string>();
+  for (const prefix of [[kind], ["run", kind]]) for await (const tenant of tenantsOf(kv, prefix)) tenants.add(tenant);
+  return tenants;
+}

@@ -1,0 +1,112 @@
+/**
+ * Reads runs: the footer, which is kept for the next question, and those segments that a question needs, as few reads as
+ * they take.
+ *
+ * @module
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { RUN_FOOTER_CACHE_BYTES, RUN_READ_BYTES } from "../../../limits.ts";
+import { ensureFilled, type RunSegment } from "../../format/run_footer.ts";
+import { FORMAT } from "../../format/value.ts";
+import type { BlobStore, ByteRange } from "../../types.ts";
+import type { RunKind } from "../keys.ts";
+import type { KvClient } from "../kv.ts";
+import { intact, openValue } from "../records.ts";
+import type { Run } from "./run_list.ts";
+
+export interface RunReaderOptions {
+  readonly kv: KvClient;
+  readonly blobs: BlobStore;
+}
+
+/** What a footer needs in memory for each of its bytes, about. */
+const FOOTER_FACTOR = 3;
+
+/** Reads runs whose footers have segments of type S. */
+export class RunReader<S extends RunSegment> {
+  /** By id, the one that was used last at the end. */
+  readonly #footers = new Map<string, { readonly segments: readonly S[]; readonly bytes: number }>();
+  #cached = 0;
+
+  constructor(
+    private readonly options: RunReaderOptions,
+    readonly kind: RunKind,
+    private readonly decodeFooter: (bytes: Uint8Array) => S[],
+  ) {}
+
+  /** What is in a run. DATA_LOSS if its footer is damaged or missing. */
+  async segments(run: Run): Promise<readonly S[]> {
+    const known = this.#footers.get(run.id);
+    if (known !== undefined) {
+      this.#footers.delete(run.id);
+      this.#footers.set(run.id, known);
+      return known.segments;
+    }
+    const bytes = await this.#read(run, { start: run.footer, end: run.size });
+    const format = this.kind === "points" ? FORMAT.pointRunFooter : FORMAT.logRunFooter;
+    const payload = openValue(format, 0, bytes) ?? bytes;
+    const segments = intact(() => {
+      const decoded = this.decodeFooter(payload);
+      ensureFilled(decoded, run.footer);
+      return decoded;
+    });
+    this.#keep(run.id, segments, bytes.length * FOOTER_FACTOR);
+    return segments;
+  }
+
+  /**
+   * The contents of some segments of a run, in order. One that is damaged is reported and left out: undefined stands in its
+   * place. A run that is gone is DATA_LOSS.
+   */
+  async *open(run: Run, wanted: readonly S[]): AsyncGenerator<readonly [S, Uint8Array | undefined]> {
+    for (let first = 0; first < wanted.length;) {
+      let end = first + 1;
+      const start = wanted[first].offset;
+      const isNext = (at: number) =>
+        wanted[at].offset === wanted[at - 1].offset + wanted[at - 1].length &&
+        wanted[at].offset + wanted[at].length - start <= RUN_READ_BYTES;
+      while (end < wanted.length && isNext(end)) end++;
+      const bytes = await this.#read(run, { start, end: wanted[end - 1].offset + wanted[end - 1].length });
+      for (const segment of wanted.slice(first, end)) {
+        const at = segment.offset - start;
+        yield [segment, this.#payload(run, bytes.subarray(at, at + segment.length))];
+      }
+      first = end;
+    }
+  }
+
+  #payload(run: Run, value: Uint8Array): Uint8Array | undefined {
+    try {
+      return openValue(this.kind === "points" ? FORMAT.pointSegment : FORMAT.logSegment, 0, value);
+    } catch (error) {
+      if (!(error instanceof ConnectError && error.code === Code.DataLoss)) throw error;
+      this.reportDamage(run, error);
+      return undefined;
+    }
+  }
+
+  /** Tells whoever watches that a run is damaged. */
+  reportDamage(run: Run, error: unknown): void {
+    this.options.kv.reportDamage(run.entry.key, error);
+  }
+
+  async #read(run: Run, range: ByteRange): Promise<Uint8Array> {
+    const bytes = new Uint8Array(range.end - range.start);
+    let at = 0;
+    for await (const part of this.options.blobs.read(run.id, run.pieces, range)) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  #keep(id: string, segments: readonly S[], bytes: number): void {
+    this.#footers.set(id, { segments, bytes });
+    this.#cached += bytes;
+    for (const [oldest, footer] of this.#footers) {
+      if (this.#cached <= RUN_FOOTER_CACHE_BYTES || oldest === id) break;
+      this.#footers.delete(oldest);
+      this.#cached -= footer.bytes;
+    }
+  }
+}
