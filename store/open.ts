@@ -10,6 +10,7 @@ import { createKvBlobStore } from "./blob/kv.ts";
 import { createMemoryBlobStore } from "./blob/memory.ts";
 import { createS3BlobStore } from "./blob/s3.ts";
 import type { S3Config } from "./blob/s3_signer.ts";
+import { COMPACT_FEW } from "../limits.ts";
 import { createDiskSpace, unlimitedSpace } from "./free_space.ts";
 import { Committer } from "./kv/committer.ts";
 import { createLogMerger, createLogRuns } from "./kv/compaction/logs.ts";
@@ -55,6 +56,8 @@ export interface StoresConfig {
   readonly maxStreams: number;
   /** How long after its end a day of points and logs becomes one object of the blob store, ms. */
   readonly coldAfter: number;
+  /** Segments of an hour that is over, or of a day, from which on they become a run. Default: COMPACT_FEW. */
+  readonly compactFrom?: number;
 }
 
 export interface Stores {
@@ -79,6 +82,7 @@ export async function openStores(
   rehash: (blobs: BlobStore) => Rehash = createInlineRehash,
 ): Promise<Stores> {
   const { retention, maxSeries, uploadExpiry, streamLifetime, maxStreams, coldAfter } = config;
+  const { compactFrom = COMPACT_FEW } = config;
   const { clock, newId } = platform;
   const directories = directoriesOf(config);
   for (const directory of directories) await makeDurableDirectory(platform.disk, directory);
@@ -94,7 +98,7 @@ export async function openStores(
   const space = directories.length > 0 ? createDiskSpace(directories, config.minFreeBytes, platform) : unlimitedSpace;
   const blobs = openBlobs(config, kv, platform);
   const runs = { points: createPointRuns({ kv, blobs }), logs: createLogRuns({ kv, blobs }) };
-  const expiry = { retention, uploadExpiry, streamLifetime, coldAfter };
+  const expiry = { retention, uploadExpiry, streamLifetime, coldAfter, compactFrom };
   const mergers = [createPointMerger(runs.points), createLogMerger(runs.logs)];
   const housekeeping = new Housekeeping({ kv, committer, blobs, clock, newId, mergers, holder: newId(), ...expiry });
   const files = createFileStore({ kv, committer, blobs, space, clock, newId, uploadExpiry, rehash: rehash(blobs) });

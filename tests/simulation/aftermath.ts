@@ -5,10 +5,13 @@
  * @module
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { DAY } from "../../limits.ts";
+import { DAY, RUN_KEPT_MS } from "../../limits.ts";
 import { checkParts, checkQueries, type Sent } from "./checks.ts";
 import { type Content, inconsistencies, readContent } from "./content.ts";
 import { checkFiles, leftPieces, type SentFiles } from "./file_checks.ts";
+import { openBlobs } from "../../store/open.ts";
+import { KvClient } from "../../store/kv/kv.ts";
+import type { BlobStore } from "../../store/types.ts";
 import type { Surroundings } from "./instance.ts";
 import type { Node, Open } from "./node.ts";
 import type { StreamClient } from "./stream_client.ts";
@@ -41,11 +44,15 @@ export async function lookAtWhatIsLeft(world: World, left: Left): Promise<string
   around.disk.powerCut();
   // What is late arrives, and what is garbage grows old.
   world.isOver = true;
-  await scheduler.sleep(2 * UPLOAD_EXPIRY);
+  await scheduler.sleep(4 * UPLOAD_EXPIRY);
   for (const { instance } of nodes) instance.clock.offset = 0;
   const open = await ready(world, nodes);
   await keepHouse(world, open);
-  const content = readContent(around.kv);
+  // What runs were made of goes a little later.
+  await scheduler.sleep(2 * RUN_KEPT_MS);
+  await keepHouse(world, open);
+  const blobs = await openRawBlobs(nodes[0], around);
+  const content = await readContent(around.kv, blobs);
   const found = [
     ...inconsistencies(content),
     ...checkParts(sent, content),
@@ -53,18 +60,24 @@ export async function lookAtWhatIsLeft(world: World, left: Left): Promise<string
     ...await checkFiles(files, content, open.stores),
     ...farJumps ? [] : leftPieces(content, around),
   ];
-  if (!farJumps && found.length === 0) found.push(...await sendForgotten(world, left, open, content));
+  if (!farJumps && found.length === 0) found.push(...await sendForgotten(world, left, open, content, blobs));
   return found;
 }
 
 /** Lets every record of a stream expire and sends all of them again: nothing must come of it, however clocks are set. */
-async function sendForgotten(world: World, left: Left, open: Open, before: Content): Promise<string[]> {
+async function sendForgotten(
+  world: World,
+  left: Left,
+  open: Open,
+  before: Content,
+  blobs: BlobStore,
+): Promise<string[]> {
   const { around, clients, nodes } = left;
   const { scheduler, random } = world;
   await scheduler.sleep(STREAM_LIFETIME + DAY);
   await keepHouse(world, open);
   const found: string[] = [];
-  const { streams } = readContent(around.kv);
+  const { streams } = await readContent(around.kv, blobs);
   if (streams.size > 0) found.push(`records that have expired are there: ${[...streams.keys()]}`);
   for (const node of nodes) node.instance.clock.offset = random.pick([0, 0, -STREAM_LIFETIME, -2 * STREAM_LIFETIME]);
   for (const client of clients) {
@@ -76,12 +89,18 @@ async function sendForgotten(world: World, left: Left, open: Open, before: Conte
     if (!isRefused) found.push(`${client.sending.id}: forgotten and sent again: ${error}`);
   }
   await scheduler.sleep(60_000);
-  const { parts, files } = readContent(around.kv);
+  const { parts, files } = await readContent(around.kv, blobs);
   if (parts.size !== before.parts.size || [...parts].some(([part, times]) => before.parts.get(part) !== times)) {
     found.push("streams that were forgotten and sent again have brought items");
   }
   if (files.size !== before.files.size) found.push("streams that were forgotten and sent again have brought files");
   return found;
+}
+
+/** The blob store by itself, for a reader that nothing happens to. */
+export async function openRawBlobs({ instance, options: { config } }: Node, around: Surroundings): Promise<BlobStore> {
+  const { process, platform } = instance.start();
+  return openBlobs(config, new KvClient(await around.kv.open(process), process), platform);
 }
 
 async function keepHouse(world: World, open: Open): Promise<void> {

@@ -6,13 +6,16 @@
 import {
   BlobRecordSchema,
   FileRecordSchema,
+  RunRecordSchema,
   StreamRecordSchema,
   StreamState,
 } from "../../gen/sluice/store/v1/records_pb.ts";
-import type { BlobRecord, FileRecord, StreamRecord } from "../../gen/sluice/store/v1/records_pb.ts";
+import type { BlobRecord, FileRecord, RunRecord, StreamRecord } from "../../gen/sluice/store/v1/records_pb.ts";
 import { decodeLogSegment } from "../../store/format/log_reader.ts";
+import { decodeLogFooter, decodePointFooter } from "../../store/format/run_footer.ts";
 import { openPointSegment } from "../../store/format/point_reader.ts";
 import { decodeValue, FORMAT } from "../../store/format/value.ts";
+import type { BlobStore } from "../../store/types.ts";
 import { decodeRecord } from "../../store/kv/records.ts";
 import { logPart, pointPart } from "./items.ts";
 import type { SimKv } from "./kv.ts";
@@ -20,6 +23,7 @@ import type { SimKv } from "./kv.ts";
 export interface Content {
   /** What points and log entries come to (items.ts), and how often each is there. */
   readonly parts: ReadonlyMap<string, number>;
+  readonly runs: ReadonlyMap<string, RunRecord>;
   readonly files: ReadonlyMap<string, FileRecord>;
   readonly claims: ReadonlyMap<string, BlobRecord>;
   /** By kind and id. */
@@ -34,8 +38,9 @@ export interface Content {
 }
 
 /** Throws a DamagedError where something cannot be read. */
-export function readContent(kv: SimKv): Content {
+export async function readContent(kv: SimKv, blobs: BlobStore): Promise<Content> {
   const parts = new Map<string, number>();
+  const runs = new Map<string, RunRecord>();
   const files = new Map<string, FileRecord>();
   const claims = new Map<string, BlobRecord>();
   const streams = new Map<string, StreamRecord>();
@@ -53,10 +58,18 @@ export function readContent(kv: SimKv): Content {
         readPoints(decodeValue(value).payload, add);
         break;
       case "logs":
-        for (const { application, timestamp, message, fields } of decodeLogSegment(decodeValue(value).payload)) {
-          add(logPart(application, timestamp, message, fields.find(([name]) => name === "number")?.[1]));
+        readLogs(decodeValue(value).payload, add);
+        break;
+      case "run": {
+        const id = (key as string[])[4];
+        const record = decodeRecord(RunRecordSchema, FORMAT.run, 0, value)!;
+        runs.set(id, record);
+        for (const segment of await segmentsOf(blobs, id, record)) {
+          if (first === "points") readPoints(segment, add);
+          else readLogs(segment, add);
         }
         break;
+      }
       case "file":
         files.set(second, decodeRecord(FileRecordSchema, FORMAT.file, 0, value)!);
         break;
@@ -77,7 +90,28 @@ export function readContent(kv: SimKv): Content {
         break;
     }
   }
-  return { parts, files, claims, streams, open, blocks, pieces, streamCount };
+  return { parts, runs, files, claims, streams, open, blocks, pieces, streamCount };
+}
+
+/** The segments of a run. */
+async function segmentsOf(blobs: BlobStore, id: string, { pieces, footer }: RunRecord): Promise<Uint8Array[]> {
+  const named = pieces.map(({ epoch, length }) => ({ epoch, length: Number(length) }));
+  const size = named.reduce((sum, { length }) => sum + length, 0);
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for await (const part of blobs.read(id, named, { start: 0, end: size })) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  const { format, payload } = decodeValue(bytes.subarray(Number(footer)));
+  const placed = format === FORMAT.pointRunFooter ? decodePointFooter(payload) : decodeLogFooter(payload);
+  return placed.map(({ offset, length }) => decodeValue(bytes.subarray(offset, offset + length)).payload);
+}
+
+function readLogs(payload: Uint8Array, add: (part: string) => void): void {
+  for (const { application, timestamp, message, fields } of decodeLogSegment(payload)) {
+    add(logPart(application, timestamp, message, fields.find(([name]) => name === "number")?.[1]));
+  }
 }
 
 function readPoints(payload: Uint8Array, add: (part: string) => void): void {
@@ -92,7 +126,7 @@ function readPoints(payload: Uint8Array, add: (part: string) => void): void {
 }
 
 /** What in these records does not fit together. */
-export function inconsistencies({ streams, open, streamCount, files, claims, blocks }: Content): string[] {
+export function inconsistencies({ streams, open, streamCount, files, runs, claims, blocks }: Content): string[] {
   const found: string[] = [];
   if (streamCount !== BigInt(streams.size)) {
     found.push(`the count of streams says ${streamCount}, and there are ${streams.size}`);
@@ -106,6 +140,7 @@ export function inconsistencies({ streams, open, streamCount, files, claims, blo
   for (const id of files.keys()) {
     if (!claims.get(id)?.finished) found.push(`file ${id} has no claim that is finished`);
   }
+  for (const id of runs.keys()) if (!claims.get(id)?.finished) found.push(`run ${id} has no claim that is finished`);
   for (const id of blocks) if (!claims.has(id)) found.push(`blocks of ${id}: nobody claims them`);
   return found;
 }

@@ -9,12 +9,13 @@ import { aborted } from "../../errors.ts";
 import { MAX_REJECTIONS } from "../../limits.ts";
 import type { Disk, DiskFile } from "../../store/blob/disk.ts";
 import { Committer, ConflictError } from "../../store/kv/committer.ts";
-import type { Kv } from "../../store/kv/kv.ts";
 import { KeptHashes, RebuiltHash } from "../../store/kv/running_hash.ts";
 import { StreamHandle } from "../../store/kv/stream_handle.ts";
 import type { Stores } from "../../store/open.ts";
 import type { Platform } from "../../store/platform.ts";
 import type { BatchPlace, Stream, StreamInfo } from "../../store/stream_types.ts";
+import { COMPACTION_FAULTS } from "./compaction_faults.ts";
+import { type OpenKv, withAtomic } from "./faulty_kv.ts";
 import type { Wrappers } from "./node.ts";
 
 export interface DeliberateFault extends Partial<Wrappers> {
@@ -39,9 +40,8 @@ export const DELIBERATE_FAULTS: Readonly<Record<string, DeliberateFault>> = {
   "acknowledge-before-commit": { stores: acknowledgeBeforeCommit },
   "resume-without-rehash": { install: resumeWithoutRehash },
   "believe-ok-false": { install: believeOkFalse },
+  ...COMPACTION_FAULTS,
 };
-
-type OpenKv = Kv & { close(): void };
 
 /** Commits what says how far a stream is, and then, in an atomic of its own, what it says is there. */
 function offsetBeforeData(kv: OpenKv): OpenKv {
@@ -79,38 +79,6 @@ function withoutChecks(kv: OpenKv): OpenKv {
       commit: () => operation.commit(),
     };
   });
-}
-
-interface AtomicParts {
-  check(check: Deno.AtomicCheck): void;
-  set(key: Deno.KvKey, value: unknown): void;
-  sum(key: Deno.KvKey, n: bigint): void;
-  delete(key: Deno.KvKey): void;
-  commit(): Promise<Deno.KvCommitResult | Deno.KvCommitError>;
-}
-
-/** A KV with other atomic operations. */
-function withAtomic(kv: OpenKv, atomic: () => AtomicParts): OpenKv {
-  return {
-    get: (key) => kv.get(key),
-    getMany: (keys) => kv.getMany(keys),
-    list: (selector, options) => kv.list(selector, options),
-    close: () => kv.close(),
-    atomic() {
-      const parts = atomic();
-      const operation = {
-        check(...checks: Deno.AtomicCheck[]) {
-          for (const check of checks) parts.check(check);
-          return operation;
-        },
-        set: (key: Deno.KvKey, value: unknown) => (parts.set(key, value), operation),
-        sum: (key: Deno.KvKey, n: bigint) => (parts.sum(key, n), operation),
-        delete: (key: Deno.KvKey) => (parts.delete(key), operation),
-        commit: () => parts.commit(),
-      };
-      return operation as unknown as Deno.AtomicOperation;
-    },
-  };
 }
 
 function withDisk(platform: Platform, ofFile: Partial<DiskFile>, ofDisk: Partial<Disk>): Platform {

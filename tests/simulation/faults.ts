@@ -49,6 +49,7 @@ export type Fault = keyof typeof HIGHEST;
 
 export class Faults {
   readonly #rates = new Map<Fault, number>();
+  #isStopped = false;
 
   /** @param random undefined: nothing ever goes wrong. */
   constructor(private readonly random?: Random) {
@@ -61,7 +62,7 @@ export class Faults {
 
   /** Whether this fault happens now. */
   happens(fault: Fault): boolean {
-    const rate = this.#rates.get(fault);
+    const rate = this.#isStopped ? undefined : this.#rates.get(fault);
     return rate !== undefined && (rate === 1 || this.random!.chance(rate));
   }
 
@@ -72,7 +73,12 @@ export class Faults {
 
   /** From now on nothing goes wrong. */
   stop(): void {
-    this.#rates.clear();
+    this.#isStopped = true;
+  }
+
+  /** Things go wrong again. */
+  resume(): void {
+    this.#isStopped = false;
   }
 
   toString(): string {

@@ -53,18 +53,18 @@ async function differs(file: SentFile, id: string, stores: Stores): Promise<stri
 }
 
 /** Pieces that no file names, although nobody writes any more and all that is garbage is old. */
-export function leftPieces({ files, claims, pieces }: Content, { disk, s3 }: Surroundings): string[] {
+export function leftPieces({ files, runs, claims, pieces }: Content, { disk, s3 }: Surroundings): string[] {
   const found: string[] = [];
   const named = new Set<string>();
-  for (const [id, { pieces }] of files) for (const { epoch } of pieces) named.add(`${id}.${epoch}`);
+  for (const [id, { pieces }] of [...files, ...runs]) for (const { epoch } of pieces) named.add(`${id}.${epoch}`);
   const onDisk = disk.tree().map((path) => /([^/]+):\d+$/.exec(path)?.[1] ?? path);
   const inBucket = [...s3.objects.keys()].map((key) => key.split("/").slice(-3, -1).join("."));
   for (const piece of new Set([...pieces, ...onDisk, ...inBucket])) {
-    if (!named.has(piece)) found.push(`piece ${piece} is left, and no file names it`);
+    if (!named.has(piece)) found.push(`piece ${piece} is left, and no file or run names it`);
   }
   for (const [id, { finished }] of claims) {
     if (!finished) found.push(`blob ${id} is still claimed`);
-    else if (!files.has(id)) found.push(`blob ${id} is claimed, and there is no such file`);
+    else if (!files.has(id) && !runs.has(id)) found.push(`blob ${id} is claimed, and there is no such file or run`);
   }
   return found;
 }

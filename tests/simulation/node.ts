@@ -48,7 +48,7 @@ export class Node {
     private readonly world: World,
     readonly name: string,
     around: Surroundings,
-    private readonly options: NodeOptions,
+    readonly options: NodeOptions,
   ) {
     this.instance = new Instance(world, name, around);
   }
@@ -120,6 +120,6 @@ export class Node {
 }
 
 /** What a store or the disk may say. */
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   return error instanceof ConnectError || /os error/.test(String(error));
 }

@@ -7,8 +7,9 @@ import { ulid } from "ulid";
 import { DAY } from "../../limits.ts";
 import type { BlobsConfig, StoresConfig } from "../../store/open.ts";
 import { makeChaos } from "./chaos.ts";
-import { lookAtWhatIsLeft, STREAM_LIFETIME, UPLOAD_EXPIRY } from "./aftermath.ts";
+import { lookAtWhatIsLeft, openRawBlobs, STREAM_LIFETIME, UPLOAD_EXPIRY } from "./aftermath.ts";
 import type { Sent } from "./checks.ts";
+import { watchCompaction } from "./compaction.ts";
 import { SimDisk } from "./disk.ts";
 import type { DeliberateFault } from "./deliberate_faults.ts";
 import type { SentFiles } from "./file_checks.ts";
@@ -81,7 +82,10 @@ async function scenario(world: World, wrap: Wrappers, violation: (what: string) 
   disk.makeDirectory("/data");
   disk.directory("/").sync();
   const around: Surroundings = { kv: new SimKv(), disk, s3: new SimS3("bucket") };
-  const config = stores(random.pick<BlobsConfig>([{ kind: "file", path: "/data/blobs" }, { kind: "kv" }, S3]));
+  const config = {
+    ...stores(random.pick<BlobsConfig>([{ kind: "file", path: "/data/blobs" }, { kind: "kv" }, S3])),
+    compactFrom: random.pick([1, 2, 8]),
+  };
   const farJumps = random.chance(0.1);
   world.note("world", `${config.blobs.kind}${farJumps ? " far jumps" : ""}: ${faults}`);
   const nodes = Array.from(
@@ -120,6 +124,8 @@ async function scenario(world: World, wrap: Wrappers, violation: (what: string) 
   world.calmSince = scheduler.now;
   world.note("world", "calm");
   await Promise.all(sending);
+  const blobs = await openRawBlobs(nodes[0], around);
+  await watchCompaction(world, { nodes, around, disk, blobs, sent, violation });
 
   const clients = [...sent, ...files].map(({ client }) => client);
   for (const found of await lookAtWhatIsLeft(world, { nodes, around, sent, files, clients, farJumps })) {

@@ -6,7 +6,7 @@
 import { ulid } from "ulid";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { BlobRecordSchema, StreamRecordSchema, StreamState } from "../../gen/sluice/store/v1/records_pb.ts";
-import { DAY, HOUR } from "../../limits.ts";
+import { COMPACT_FEW, DAY, HOUR } from "../../limits.ts";
 import { createMemoryBlobStore } from "../../store/blob/memory.ts";
 import { encodeValue, FORMAT } from "../../store/format/value.ts";
 import { Housekeeping, type Kept } from "../../store/kv/housekeeping/mod.ts";
@@ -33,6 +33,7 @@ export const SETTINGS = {
   uploadExpiry: DAY,
   streamLifetime: 7 * DAY,
   coldAfter: 6 * HOUR,
+  compactFrom: COMPACT_FEW,
   newId: () => ulid(),
 };
 export const START = Date.UTC(2026, 0, 15, 12);

@@ -4,7 +4,7 @@
  * @module
  */
 import { ulid } from "ulid";
-import { DAY, HOUR } from "../../limits.ts";
+import { COMPACT_FEW, DAY, HOUR } from "../../limits.ts";
 import { createMemoryBlobStore } from "../../store/blob/memory.ts";
 import { type FreeSpace, unlimitedSpace } from "../../store/free_space.ts";
 import { Committer } from "../../store/kv/committer.ts";
@@ -50,6 +50,7 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     streamLifetime: 7 * DAY,
     maxStreams: options.maxStreams ?? 1000,
     coldAfter: 6 * HOUR,
+    compactFrom: COMPACT_FEW,
   };
   const runs = { points: createPointRuns({ kv, blobs }), logs: createLogRuns({ kv, blobs }) };
   const mergers = [createPointMerger(runs.points), createLogMerger(runs.logs)];

@@ -17,7 +17,6 @@ import { decodeTime } from "ulid";
 import {
   COMPACT_AGE_MS,
   COMPACT_BYTES,
-  COMPACT_FEW,
   COMPACT_MAX_RUNS,
   COMPACT_MAX_SEGMENTS,
   COMPACT_SEGMENTS,
@@ -56,6 +55,8 @@ export interface CompactionOptions {
   readonly mergers: readonly Merger[];
   /** How long after its end a day is made one run, ms. */
   readonly coldAfter: number;
+  /** Segments of an hour that is over, or of a day, from which on they become a run. */
+  readonly compactFrom: number;
 }
 
 const HOURS_OF_DAY = DAY / HOUR;
@@ -89,7 +90,7 @@ export class Compaction {
       const entries = taken;
       taken = [];
       bytes = 0;
-      if (entries.length < (isOver(hour) ? COMPACT_FEW : COMPACT_SEGMENTS)) return;
+      if (entries.length < (isOver(hour) ? this.options.compactFrom : COMPACT_SEGMENTS)) return;
       if (await makeRun(round, merger, tenant, Math.floor(hour / HOURS_OF_DAY), [], entries, false)) made++;
     };
     for await (const page of kv.pages(hoursRange(merger.kind, tenant, 0, Infinity))) {
@@ -100,7 +101,8 @@ export class Compaction {
         if (decodeTime(id) + COMPACT_AGE_MS > clock.now()) continue;
         taken.push(entry);
         bytes += entry.value.length;
-        const isFull = bytes >= COMPACT_BYTES && taken.length >= COMPACT_FEW || taken.length === COMPACT_MAX_SEGMENTS;
+        const isFull = bytes >= COMPACT_BYTES && taken.length >= this.options.compactFrom ||
+          taken.length === COMPACT_MAX_SEGMENTS;
         if (isFull) await compact();
       }
       await round.pace();
@@ -117,7 +119,7 @@ export class Compaction {
     for await (const day of daysWith(kv, merger.kind, tenant, 0, end)) {
       const { runs: ofDay } = await listRuns(kv, merger.kind, tenant, day, day + 1);
       const segments = await this.#segmentsOf(round, merger.kind, tenant, day);
-      if (!isWorthwhile(ofDay, segments.length)) continue;
+      if (!this.#isWorthwhile(ofDay, segments.length)) continue;
       // The smallest: a large one is not written again for each of many small ones. In the order in which they were made,
       // for of equal times what came later counts as later.
       const chosen = ofDay.toSorted((a, b) => a.size - b.size).slice(0, COMPACT_MAX_RUNS)
@@ -125,6 +127,11 @@ export class Compaction {
       if (await makeRun(round, merger, tenant, day, chosen, segments, chosen.length === ofDay.length)) made++;
     }
     return made;
+  }
+
+  /** Whether a day that is over is to be written again. */
+  #isWorthwhile(runs: readonly Run[], segments: number): boolean {
+    return runs.length > 1 || segments >= this.options.compactFrom || runs.length === 1 && !runs[0].isDay;
   }
 
   /** What is left of a day's segments, as much as is taken at once. */
@@ -143,11 +150,6 @@ export class Compaction {
     }
     return taken;
   }
-}
-
-/** Whether a day that is over is to be written again. */
-function isWorthwhile(runs: readonly Run[], segments: number): boolean {
-  return runs.length > 1 || segments >= COMPACT_FEW || runs.length === 1 && !runs[0].isDay;
 }
 
 /** Makes one run of some, and of segments. Returns whether it did. */

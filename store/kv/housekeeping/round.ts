@@ -23,6 +23,8 @@ export interface HousekeepingOptions {
   readonly mergers: readonly Merger[];
   /** How long after its end a day is made one run, ms. */
   readonly coldAfter: number;
+  /** Segments of an hour that is over, or of a day, from which on they become a run. */
+  readonly compactFrom: number;
   /** An id of this instance that no other has, nor had. */
   readonly holder: string;
   /** How long points and logs are kept, ms. */
