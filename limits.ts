@@ -241,6 +241,15 @@ export const MAX_QUERY_SERIES = 1000;
 export const MAX_QUERY_BUCKETS = 100_000;
 /** Quantiles in a query of metrics. */
 export const MAX_QUERY_QUANTILES = 16;
+/** Series, and buckets, of a query whose answer comes in parts: some 200 MiB. */
+export const MAX_STREAMED_SERIES = 100_000;
+export const MAX_STREAMED_BUCKETS = 1_000_000;
+/** Buckets of one part. */
+export const METRICS_PART_BUCKETS = 5000;
+/** Names by which a query groups series. */
+export const MAX_GROUP_BY = 8;
+/** Samples that a query for increases takes: they are put in order before, at 16 bytes each. */
+export const MAX_INCREASE_SAMPLES = 4_000_000;
 /** Words, and fields, in a search: each is looked for in every entry that the others leave. */
 export const MAX_SEARCH_TERMS = 32;
 /** Characters of a search's query. */

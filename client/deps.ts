@@ -8,6 +8,7 @@ export { create, fromBinary, toBinary } from "npm:@bufbuild/protobuf@2";
 export type {
   DescMessage,
   DescMethodClientStreaming,
+  DescMethodServerStreaming,
   DescMethodUnary,
   MessageInitShape,
   MessageShape,

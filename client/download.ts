@@ -4,25 +4,13 @@
  * @module
  */
 import { type FileChunk, FileChunkSchema, type FileInfo, FileUploadService } from "../gen/sluice/v1/file_upload_pb.ts";
-import type { DownloadFileRequestSchema } from "../gen/sluice/v1/file_upload_pb.ts";
 import { readMessages } from "./answer.ts";
 import type { Core } from "./core.ts";
-import {
-  Code,
-  contentTypeStreamProto,
-  create,
-  fromBinary,
-  headerContentType,
-  headerProtocolVersion,
-  type MessageInitShape,
-  protocolVersion,
-  toBinary,
-} from "./deps.ts";
-import { HEADER_BYTES } from "./envelope.ts";
+import { Code, fromBinary } from "./deps.ts";
 import { SluiceError, toSluiceError } from "./errors.ts";
 import { createRunningHash, type RunningHash, sha256Hex } from "./hash.ts";
 import { Retries } from "./retry.ts";
-import type { Endpoint } from "./stream_call.ts";
+import { postMessage } from "./server_stream.ts";
 import { ask, type AskOptions, cancelled, waitToRetry } from "./unary.ts";
 
 /** Which part of a file. */
@@ -125,8 +113,9 @@ class Download {
   /** What comes from here on, of one call. */
   async *#chunks(): AsyncGenerator<FileChunk> {
     const rest = this.#length === undefined ? 0 : this.#offset + this.#length - this.#at;
+    const { downloadFile } = FileUploadService.method;
     const request = { fileId: this.id, offset: BigInt(this.#at), length: BigInt(rest) };
-    const response = await this.core.pool.use((endpoint) => post(endpoint, request, this.signal));
+    const response = await this.core.pool.use((endpoint) => postMessage(endpoint, downloadFile, request, this.signal));
     for await (const message of readMessages(response)) yield fromBinary(FileChunkSchema, message);
   }
 
@@ -160,28 +149,6 @@ class Download {
 }
 
 /** The answer to a call whose request is one message. */
-function post(
-  endpoint: Endpoint,
-  request: MessageInitShape<typeof DownloadFileRequestSchema>,
-  signal: AbortSignal,
-): Promise<Response> {
-  const { downloadFile } = FileUploadService.method;
-  const message = toBinary(downloadFile.input, create(downloadFile.input, request));
-  const body = new Uint8Array(HEADER_BYTES + message.length);
-  new DataView(body.buffer).setUint32(1, message.length);
-  body.set(message, HEADER_BYTES);
-  return endpoint.fetch(`${endpoint.url}/${downloadFile.parent.typeName}/${downloadFile.name}`, {
-    method: "POST",
-    headers: {
-      ...endpoint.headers,
-      [headerContentType]: contentTypeStreamProto,
-      [headerProtocolVersion]: protocolVersion,
-    },
-    body,
-    signal,
-  });
-}
-
 function damaged(message: string): SluiceError {
   return new SluiceError(message, { code: Code.DataLoss, reason: "damaged", retryable: false });
 }

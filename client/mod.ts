@@ -34,28 +34,18 @@
  */
 import type { CollectionResult, LogCollectionResult } from "../gen/sluice/v1/data_collection_pb.ts";
 import type { UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
-import {
-  type ListSeriesRequestSchema,
-  type ListSeriesResponse,
-  type QueryMetricsRequestSchema,
-  type QueryMetricsResponse,
-  QueryService,
-  type SearchLogsRequestSchema,
-  type SearchLogsResponse,
-} from "../gen/sluice/v1/query_pb.ts";
 import type { BufferedItemWriter, BufferedWriterOptions } from "./buffer_options.ts";
 import { sendItems, type SendOptions } from "./collect.ts";
 import type { Connection } from "./connection.ts";
-import type { MessageInitShape } from "./deps.ts";
 import { createFiles, type Files } from "./files.ts";
 import { type LogInit, type PointInit, writeLog, writePoint } from "./items.ts";
 import { LOGS, POINTS } from "./kinds.ts";
 import type { ItemWriter, WriterOptions } from "./long_writer.ts";
 import { openWriter } from "./open_writer.ts";
 import { createCore, type SluiceOptions } from "./options.ts";
+import { createQuestions, type Questions } from "./questions.ts";
 import type { Sending } from "./progress.ts";
 import type { FileSource } from "./source.ts";
-import { ask } from "./unary.ts";
 import {
   uploadFile,
   uploadFiles,
@@ -70,7 +60,14 @@ export { Code, ConnectError } from "./deps.ts";
 export { Aggregation, SearchOrder } from "../gen/sluice/v1/query_pb.ts";
 export type { CollectionResult, LogCollectionResult, Rejection } from "../gen/sluice/v1/data_collection_pb.ts";
 export type { FileInfo, ListFilesResponse, UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
-export type { ListSeriesResponse, QueryMetricsResponse, SearchLogsResponse } from "../gen/sluice/v1/query_pb.ts";
+export type {
+  ListSeriesResponse,
+  LogFacetsResponse,
+  LogHit,
+  QueryMetricsResponse,
+  SearchLogsResponse,
+  TailLogsResponse,
+} from "../gen/sluice/v1/query_pb.ts";
 export type { SendOptions } from "./collect.ts";
 export type { Connection, ConnectionState } from "./connection.ts";
 export type { DownloadOptions } from "./download.ts";
@@ -84,21 +81,15 @@ export type { BufferedItemWriter, BufferedWriterOptions } from "./buffer_options
 export type { ItemWriter, WriterOptions } from "./long_writer.ts";
 export type { SluiceOptions } from "./options.ts";
 export type { OnProgress, Progress, Sending } from "./progress.ts";
+export type { QueryOptions, Questions, StreamOptions } from "./questions.ts";
 export type { RateOptions } from "./rate.ts";
 export type { RetryOptions } from "./retry.ts";
 export type { FileSource } from "./source.ts";
 export type { UploadFilesOptions, UploadItem, UploadOptions, UploadOutcome } from "./upload.ts";
 export type { Transport, Way } from "./way.ts";
 
-/** How a question is asked. */
-export interface QueryOptions {
-  signal?: AbortSignal;
-  /** How long it may take, retries and all, ms. Default: that of the client. */
-  deadlineMs?: number;
-}
-
 /** A client of one server, or of several endpoints of one. */
-export interface Sluice {
+export interface Sluice extends Questions {
   /**
    * Uploads one file: a path (Deno, Node), a Blob or File, bytes, or a stream of bytes, whose length need not be
    * known. Unless `checksum` is false, each chunk and the whole file go with their SHA-256.
@@ -187,33 +178,6 @@ export interface Sluice {
   logWriter(options?: WriterOptions): ItemWriter<LogInit, LogCollectionResult>;
   /** Stored files. */
   readonly files: Files;
-  /**
-   * Aggregates of a metric, by series and bucket of time. Times are in milliseconds since the epoch.
-   *
-   * @throws {SluiceError} What the server answered.
-   */
-  queryMetrics(
-    request: MessageInitShape<typeof QueryMetricsRequestSchema>,
-    options?: QueryOptions,
-  ): Promise<QueryMetricsResponse>;
-  /**
-   * One page of the series that there are.
-   *
-   * @throws {SluiceError} What the server answered.
-   */
-  listSeries(
-    request?: MessageInitShape<typeof ListSeriesRequestSchema>,
-    options?: QueryOptions,
-  ): Promise<ListSeriesResponse>;
-  /**
-   * One page of the log entries that match.
-   *
-   * @throws {SluiceError} What the server answered.
-   */
-  searchLogs(
-    request: MessageInitShape<typeof SearchLogsRequestSchema>,
-    options?: QueryOptions,
-  ): Promise<SearchLogsResponse>;
   /** The connection's state, and that of the endpoints. */
   readonly connection: Connection;
   /** Changes how streams are sent, those under way from their next window on. */
@@ -230,7 +194,6 @@ export interface Sluice {
  */
 export function createSluice(options: SluiceOptions): Sluice {
   const { core, memory, close } = createCore(options);
-  const { queryMetrics, listSeries, searchLogs } = QueryService.method;
   const { pool } = core;
   return {
     uploadFile: (source, options) => uploadFile(core, memory, source, options),
@@ -240,9 +203,7 @@ export function createSluice(options: SluiceOptions): Sluice {
     pointWriter: ((options?: WriterOptions) => openWriter(core, POINTS, writePoint, options)) as Sluice["pointWriter"],
     logWriter: ((options?: WriterOptions) => openWriter(core, LOGS, writeLog, options)) as Sluice["logWriter"],
     files: createFiles(core),
-    queryMetrics: (request, options) => ask(core, queryMetrics, request, options),
-    listSeries: (request = {}, options) => ask(core, listSeries, request, options),
-    searchLogs: (request, options) => ask(core, searchLogs, request, options),
+    ...createQuestions(core),
     connection: {
       get state() {
         return pool.state.state;

@@ -89,6 +89,7 @@ export function createRouter(services: Services, options: RouterOptions): Readon
   });
   router.service(QueryService, {
     queryMetrics: (request, context) => metricsQueries.queryMetrics(request, call(context)),
+    streamMetrics: (request, context) => metricsQueries.streamMetrics(request, call(context)),
     listSeries: (request, context) => metricsQueries.listSeries(request, call(context)),
     searchLogs: (request, context) => logsQueries.searchLogs(request, call(context)),
     tailLogs: (request, context) => logsQueries.tailLogs(request, call(context)),

@@ -15,8 +15,22 @@ import {
   type QueryMetricsResponseSchema,
   type SeriesSchema,
 } from "../gen/sluice/v1/query_pb.ts";
-import { MAX_QUERY_QUANTILES } from "../limits.ts";
-import { type BucketResult, type PointStore, type Series, type SeriesFilter } from "../store/types.ts";
+import {
+  MAX_GROUP_BY,
+  MAX_QUERY_QUANTILES,
+  MAX_STREAMED_BUCKETS,
+  MAX_STREAMED_SERIES,
+  METRICS_PART_BUCKETS,
+} from "../limits.ts";
+import type {
+  BucketResult,
+  GroupKey,
+  MetricsQuery,
+  MetricsResult,
+  PointStore,
+  Series,
+  SeriesFilter,
+} from "../store/types.ts";
 import type { Call } from "./call.ts";
 import { pageSize } from "./paging.ts";
 import { queryRange } from "./query_range.ts";
@@ -28,7 +42,11 @@ export interface MetricsQueryOptions {
 
 export type MetricsQueries = ReturnType<typeof createMetricsQueries>;
 
-const ALL_AGGREGATIONS = [
+/** A result of one series, or a part of it. */
+type SeriesBuckets = MetricsResult["series"][number];
+type Width = (start: number) => number;
+
+const DEFAULT_AGGREGATIONS = [
   Aggregation.COUNT,
   Aggregation.SUM,
   Aggregation.MIN,
@@ -43,33 +61,23 @@ export function createMetricsQueries({ points, clock }: MetricsQueryOptions) {
       request: QueryMetricsRequest,
       call: Call,
     ): Promise<MessageInitShape<typeof QueryMetricsResponseSchema>> {
-      if (request.metric === "") throw invalidArgument("metric", "must not be empty");
-      const step = Number(request.stepMs);
-      if (step < 0) throw invalidArgument("step_ms", `must not be negative: current value is ${step}`);
-      const { quantiles } = request;
-      if (quantiles.length > MAX_QUERY_QUANTILES) {
-        throw invalidArgument("quantiles", `must be at most ${MAX_QUERY_QUANTILES}: there are ${quantiles.length}`);
+      const { query, asked, width } = parse(request, clock.now());
+      const result = await points.query(call.tenant, query, call.signal);
+      return { series: result.series.map((found) => resultMessage(found, asked, width)), ...segmentCounts(result) };
+    },
+
+    async *streamMetrics(
+      request: QueryMetricsRequest,
+      call: Call,
+    ): AsyncGenerator<MessageInitShape<typeof QueryMetricsResponseSchema>> {
+      const { query, asked, width } = parse(request, clock.now());
+      const limits = { series: MAX_STREAMED_SERIES, buckets: MAX_STREAMED_BUCKETS };
+      const result = await points.query(call.tenant, { ...query, limits }, call.signal);
+      for (const series of inParts(result.series)) {
+        yield { series: series.map((found) => resultMessage(found, asked, width)) };
+        call.signal.throwIfAborted();
       }
-      for (const q of quantiles) {
-        if (!(q >= 0 && q <= 1)) throw invalidArgument("quantiles", `must be from 0 to 1: current value is ${q}`);
-      }
-      const asked = new Set(request.aggregations.length === 0 ? ALL_AGGREGATIONS : request.aggregations);
-      for (const aggregation of asked) {
-        if (!ALL_AGGREGATIONS.includes(aggregation)) {
-          throw invalidArgument("aggregations", `must be known ones: current value is ${aggregation}`);
-        }
-      }
-      const query = { ...filter(request), ...queryRange(request, clock.now()), step, quantiles };
-      const { series, opened, skipped, damaged } = await points.query(call.tenant, query, call.signal);
-      return {
-        series: series.map((found) => ({
-          series: seriesMessage(found.series),
-          buckets: found.buckets.map((bucket) => bucketMessage(bucket, asked)),
-        })),
-        segmentsOpened: BigInt(opened),
-        segmentsSkipped: BigInt(skipped),
-        segmentsDamaged: BigInt(damaged),
-      };
+      yield segmentCounts(result);
     },
 
     async listSeries(
@@ -92,6 +100,75 @@ export function createMetricsQueries({ points, clock }: MetricsQueryOptions) {
   };
 }
 
+/** What a request asks for. @throws {ConnectError} INVALID_ARGUMENT */
+function parse(request: QueryMetricsRequest, now: number) {
+  if (request.metric === "") throw invalidArgument("metric", "must not be empty");
+  const step = Number(request.stepMs);
+  if (step < 0) throw invalidArgument("step_ms", `must not be negative: current value is ${step}`);
+  const { quantiles, groupBy } = request;
+  if (quantiles.length > MAX_QUERY_QUANTILES) {
+    throw invalidArgument("quantiles", `must be at most ${MAX_QUERY_QUANTILES}: there are ${quantiles.length}`);
+  }
+  for (const q of quantiles) {
+    if (!(q >= 0 && q <= 1)) throw invalidArgument("quantiles", `must be from 0 to 1: current value is ${q}`);
+  }
+  if (groupBy.length > MAX_GROUP_BY) {
+    throw invalidArgument("group_by", `must be at most ${MAX_GROUP_BY}: there are ${groupBy.length}`);
+  }
+  if (groupBy.includes("")) throw invalidArgument("group_by", "must not hold an empty name");
+  const asked = new Set(request.aggregations.length === 0 ? DEFAULT_AGGREGATIONS : request.aggregations);
+  for (const aggregation of asked) {
+    if (Aggregation[aggregation] === undefined || aggregation === Aggregation.UNSPECIFIED) {
+      throw invalidArgument("aggregations", `must be known ones: current value is ${aggregation}`);
+    }
+  }
+  const range = queryRange(request, now);
+  const query: MetricsQuery = {
+    ...{ ...filter(request), ...range, step, quantiles },
+    increase: asked.has(Aggregation.INCREASE) || asked.has(Aggregation.RATE),
+    groupBy: groupBy.length === 0 ? undefined : groupBy.map(groupKey),
+  };
+  const end = Math.min(range.to, now);
+  /** Milliseconds of a bucket that are in the range and have passed. */
+  const width = (start: number) => {
+    const last = step === 0 ? end : Math.min(start + step, end);
+    return last - Math.max(start, range.from);
+  };
+  return { query, asked, width };
+}
+
+function groupKey(name: string): GroupKey {
+  if (name === "source" || name === "metric") return { type: name };
+  return { type: "tag", name: name.startsWith("tag:") ? name.slice("tag:".length) : name };
+}
+
+/** Results in parts of about METRICS_PART_BUCKETS. */
+function* inParts(series: MetricsResult["series"]): Generator<SeriesBuckets[]> {
+  let part: SeriesBuckets[] = [];
+  let count = 0;
+  for (const { series: own, buckets } of series) {
+    for (let at = 0; at < buckets.length;) {
+      const some = buckets.slice(at, at + METRICS_PART_BUCKETS - count);
+      part.push({ series: own, buckets: some });
+      at += some.length;
+      count += some.length;
+      if (count < METRICS_PART_BUCKETS) continue;
+      yield part;
+      part = [];
+      count = 0;
+    }
+  }
+  if (part.length > 0) yield part;
+}
+
+function resultMessage({ series, buckets }: SeriesBuckets, asked: ReadonlySet<Aggregation>, width: Width) {
+  return { series: seriesMessage(series), buckets: buckets.map((bucket) => bucketMessage(bucket, asked, width)) };
+}
+
+function segmentCounts({ opened, skipped, damaged }: MetricsResult) {
+  return { segmentsOpened: BigInt(opened), segmentsSkipped: BigInt(skipped), segmentsDamaged: BigInt(damaged) };
+}
+
 function filter(request: { source: string; metric: string; tags: Record<string, string> }): SeriesFilter {
   return {
     source: request.source || undefined,
@@ -104,8 +181,13 @@ function seriesMessage({ source, metric, tags }: Series): MessageInitShape<typeo
   return { source, metric, tags: Object.fromEntries(tags) };
 }
 
-function bucketMessage(bucket: BucketResult, asked: ReadonlySet<Aggregation>): MessageInitShape<typeof BucketSchema> {
-  const { start, count, sum, min, max, last, quantiles } = bucket;
+function bucketMessage(
+  bucket: BucketResult,
+  asked: ReadonlySet<Aggregation>,
+  width: Width,
+): MessageInitShape<typeof BucketSchema> {
+  const { start, count, sum, min, max, last, quantiles, increase } = bucket;
+  const ms = width(start);
   const ifAsked = <T>(aggregation: Aggregation, value: T) => asked.has(aggregation) ? value : undefined;
   return {
     timestamp: BigInt(start),
@@ -116,5 +198,8 @@ function bucketMessage(bucket: BucketResult, asked: ReadonlySet<Aggregation>): M
     avg: ifAsked(Aggregation.AVG, sum / count),
     last: ifAsked(Aggregation.LAST, last),
     quantiles: [...quantiles],
+    increase: ifAsked(Aggregation.INCREASE, increase),
+    // Of a bucket that has not begun, only what is ahead of the clock is there.
+    rate: ifAsked(Aggregation.RATE, ms > 0 ? increase / (ms / 1000) : undefined),
   };
 }

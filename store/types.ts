@@ -59,7 +59,19 @@ export interface MetricsQuery extends SeriesFilter {
   readonly step: number;
   /** Whether buckets need a sketch. */
   readonly quantiles: readonly number[];
+  /** What series have alike that go into one result; undefined: each is one by itself. */
+  readonly groupBy?: readonly GroupKey[];
+  /** Whether to say how much counters rose. */
+  readonly increase?: boolean;
+  /** Series, and buckets, at the most. Default: MAX_QUERY_SERIES and MAX_QUERY_BUCKETS. */
+  readonly limits?: { readonly series: number; readonly buckets: number };
 }
+
+/** What series are grouped by. */
+export type GroupKey = { readonly type: "source" } | { readonly type: "metric" } | {
+  readonly type: "tag";
+  readonly name: string;
+};
 
 export interface BucketResult {
   readonly start: number;
@@ -70,6 +82,8 @@ export interface BucketResult {
   readonly last: number;
   /** In the order asked for. */
   readonly quantiles: readonly number[];
+  /** How much counters rose; 0 if that was not asked for. */
+  readonly increase: number;
 }
 
 export interface MetricsResult {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Aggregation } from "../mod.ts";
+import { Aggregation, type LogHit, SluiceError } from "../mod.ts";
 import { collectPairs, commaSeparated, parseDuration, parseMoment, parseQuantiles, wholeNumber } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import type { Command } from "./deps.ts";
@@ -24,6 +24,7 @@ interface QueryOptions extends Range {
   step?: number;
   aggregate?: string[];
   quantiles?: number[];
+  groupBy?: string[];
 }
 
 interface SearchOptions extends Range {
@@ -31,6 +32,7 @@ interface SearchOptions extends Range {
   level?: string;
   field?: Record<string, string>;
   limit: number;
+  follow?: boolean;
 }
 
 type Run = (work: (context: Context) => Promise<number>) => Promise<void>;
@@ -44,7 +46,12 @@ export function addQuery(program: Command, run: Run): void {
     .option("--from <time>", "begin: a time, or so long ago (default: as far back as points are kept)", parseMoment)
     .option("--to <time>", "end (default: now)", parseMoment)
     .option("--step <duration>", "one row for each such time (default: one for all)", parseDuration)
-    .option("--aggregate <names>", "of count, sum, min, max, avg, last; parted by commas", commaSeparated)
+    .option(
+      "--aggregate <names>",
+      "of count, sum, min, max, avg, last, increase, rate; parted by commas",
+      commaSeparated,
+    )
+    .option("--group-by <names>", "one row for all that have these alike: source, or names of tags", commaSeparated)
     .option("--quantiles <list>", "such as p50,p95", parseQuantiles)
     .addHelpText(
       "after",
@@ -53,6 +60,7 @@ Examples:
   $ sluice query
   $ sluice query cpu --from 24h --step 1h --quantiles p50,p95
   $ sluice query cpu --source web-1 --tag zone=a --aggregate min,max --json
+  $ sluice query requests_total --group-by zone --aggregate rate --step 5m --from 3h
 `,
     )
     .action((metric: string | undefined, options: QueryOptions) =>
@@ -62,30 +70,35 @@ Examples:
 
 export function addSearch(program: Command, run: Run): void {
   program.command("search")
-    .summary("find log entries")
-    .argument("[word...]", "words that must all occur")
+    .summary("find log entries, or follow them")
+    .argument("[query...]", 'words, "phrases", field:value, level:warn+, NOT, OR: see docs/search.md')
     .option("-a, --application <name>", "only of this application")
     .option("-l, --level <level>", "of this level and above")
     .option("-f, --field <name=value>", "only with this field; can be given again", collectPairs)
     .option("--from <time>", "begin: a time, or so long ago (default: as far back as logs are kept)", parseMoment)
     .option("--to <time>", "end (default: now)", parseMoment)
     .option("-n, --limit <number>", "entries at the most, newest first", wholeNumber(1, 1_000_000), 100)
+    .option("--follow", "show what comes, as it comes")
     .addHelpText(
       "after",
       `
 Examples:
   $ sluice search timeout --level warn --from 1h
+  $ sluice search 'app:web (timeout OR ms:>500) -path:/health'
+  $ sluice search --follow level:error+
   $ sluice search --application web --field user=42 --limit 1000 --json
 `,
     )
-    .action((words: string[], options: SearchOptions) => run((context) => search(context, words, options)));
+    .action((words: string[], options: SearchOptions) =>
+      run((context) => options.follow ? follow(context, words, options) : search(context, words, options))
+    );
 }
 
 async function query(context: Context, metric: string, options: QueryOptions): Promise<number> {
   const names = options.aggregate ?? ["count", "min", "avg", "max", "last"];
   const aggregations = names.map((name) => Aggregation[name.toUpperCase() as keyof typeof Aggregation]);
   if (aggregations.includes(undefined!)) {
-    context.warn("--aggregate must be of count, sum, min, max, avg, last");
+    context.warn("--aggregate must be of count, sum, min, max, avg, last, increase, rate");
     return Exit.usage;
   }
   const quantiles = options.quantiles ?? [];
@@ -98,6 +111,7 @@ async function query(context: Context, metric: string, options: QueryOptions): P
     stepMs: BigInt(options.step ?? 0),
     aggregations,
     quantiles,
+    groupBy: options.groupBy,
   }, { signal: context.signal });
   if (context.json) {
     for (const one of series) context.result({ ...one.series, buckets: one.buckets }, "");
@@ -138,7 +152,7 @@ async function search(context: Context, words: readonly string[], options: Searc
   let left = options.limit;
   for (let pageToken = "";;) {
     const page = await context.sluice.searchLogs({
-      words: [...words],
+      query: queryOf(words),
       application: options.application,
       minLevel: options.level,
       fields: options.field,
@@ -148,19 +162,51 @@ async function search(context: Context, words: readonly string[], options: Searc
       pageSize: Math.min(PAGE_SIZE, options.limit),
       pageToken,
     }, { signal: context.signal });
-    for (const { id, entry } of page.hits.slice(0, left)) {
-      if (entry === undefined) continue;
-      const { application, level, timestamp, message, fields } = entry;
-      const more = pairs(fields);
-      context.result(
-        { id, application, level, timestamp, message, fields },
-        `${time(timestamp)} ${level.padEnd(5)} ${application}: ${message}${more === "" ? "" : `  ${more}`}`,
-      );
-    }
+    for (const hit of page.hits.slice(0, left)) show(context, hit);
     left -= page.hits.length;
     pageToken = page.nextPageToken;
     if (pageToken === "" || left <= 0) return Exit.ok;
   }
+}
+
+/** Shows what comes, until it is interrupted. */
+async function follow(context: Context, words: readonly string[], options: SearchOptions): Promise<number> {
+  const { application, level, field = {} } = options;
+  const quoted = (text: string) => JSON.stringify(text);
+  const query = [
+    ...words.length > 0 ? [`(${queryOf(words)})`] : [],
+    ...application === undefined ? [] : [`app:${quoted(application)}`],
+    ...level === undefined ? [] : [`level:${level}+`],
+    ...Object.entries(field).map(([name, value]) => `${quoted(name)}:${quoted(value)}`),
+  ].join(" ");
+  for (const sluice = context.createPatient();;) {
+    try {
+      let isFirst = true;
+      for await (const { hits, missed } of sluice.tailLogs({ query }, { signal: context.signal })) {
+        if (isFirst) context.note("following; Ctrl-C ends it");
+        isFirst = false;
+        if (missed > 0n) context.warn(`${count(missed)} entries came too fast to be shown`);
+        for (const hit of hits) show(context, hit);
+      }
+    } catch (error) {
+      if (context.signal.aborted || !(error instanceof SluiceError && error.retryable)) throw error;
+    }
+    context.warn("the connection was lost: what came meanwhile is not shown");
+  }
+}
+
+function queryOf(words: readonly string[]): string {
+  return words.join(" ");
+}
+
+function show(context: Context, { id, entry }: LogHit): void {
+  if (entry === undefined) return;
+  const { application, level, timestamp, message, fields } = entry;
+  const more = pairs(fields);
+  context.result(
+    { id, application, level, timestamp, message, fields },
+    `${time(timestamp)} ${level.padEnd(5)} ${application}: ${message}${more === "" ? "" : `  ${more}`}`,
+  );
 }
 
 function number(value: number | bigint | undefined): string {

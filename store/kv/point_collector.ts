@@ -4,22 +4,31 @@
  * @module
  */
 import { overLimit } from "../../errors.ts";
-import { MAX_QUERY_BUCKETS, MAX_QUERY_SERIES } from "../../limits.ts";
+import { MAX_INCREASE_SAMPLES, MAX_QUERY_BUCKETS, MAX_QUERY_SERIES } from "../../limits.ts";
+import { makeSeries } from "../format/series.ts";
 import type { PointSegment } from "../format/point_segment.ts";
 import { Rollup } from "../format/rollup.ts";
-import type { MetricsQuery, MetricsResult, Series } from "../types.ts";
+import type { GroupKey, MetricsQuery, MetricsResult, Series } from "../types.ts";
 import { matches } from "./series_index.ts";
 
 interface Found {
+  /** Of a group, what its series have alike. */
   readonly series: Series;
   /** By the beginning of the bucket. */
   readonly buckets: Map<number, Rollup>;
+  /** By the key of the series, where increases are asked for. */
+  readonly samples: Map<string, Samples[]>;
+}
+
+interface Samples {
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
 }
 
 /** What a segment has of one series: a rollup that says all, or columns. */
 interface Part {
   readonly series: Series;
-  readonly content: Rollup | { readonly timestamps: Float64Array; readonly values: Float64Array };
+  readonly content: Rollup | Samples;
 }
 
 export class PointCollector {
@@ -27,7 +36,10 @@ export class PointCollector {
   skipped = 0;
   damaged = 0;
   readonly #found = new Map<string, Found>();
+  /** Groups by the key of a series. */
+  readonly #groups = new Map<string, Found>();
   #buckets = 0;
+  #samples = 0;
 
   constructor(readonly query: MetricsQuery, readonly from: number, readonly to: number) {}
 
@@ -42,7 +54,7 @@ export class PointCollector {
     for (const { series, content } of parts) {
       const found = this.#series(series);
       if (content instanceof Rollup) this.#bucket(found, this.#start(segment.minTime)).merge(content);
-      else this.#addColumns(found, content);
+      else this.#addColumns(found, series, content);
     }
     if (parts.length > 0) this.opened++;
     else this.skipped++;
@@ -50,9 +62,10 @@ export class PointCollector {
 
   /** Adds what another has found of later times. */
   merge(other: PointCollector): void {
-    for (const { series, buckets } of other.#found.values()) {
-      const found = this.#series(series);
+    for (const [key, { series, buckets, samples }] of other.#found) {
+      const found = this.#place(key, series);
       for (const [start, rollup] of buckets) this.#bucket(found, start).merge(rollup);
+      for (const [key, parts] of samples) for (const part of parts) this.#keep(found, key, part);
     }
     this.opened += other.opened;
     this.skipped += other.skipped;
@@ -61,9 +74,9 @@ export class PointCollector {
 
   result(): MetricsResult {
     const { opened, skipped, damaged } = this;
-    const series = [...this.#found.values()].filter(({ buckets }) => buckets.size > 0).map(({ series, buckets }) => ({
-      series,
-      buckets: [...buckets].sort(([a], [b]) => a - b).map(([start, r]) => ({
+    const series = [...this.#found.values()].filter(({ buckets }) => buckets.size > 0).map((found) => {
+      const increases = this.#increases(found);
+      const buckets = [...found.buckets].sort(([a], [b]) => a - b).map(([start, r]) => ({
         start,
         count: r.count,
         sum: r.sum,
@@ -71,8 +84,10 @@ export class PointCollector {
         max: r.max,
         last: r.last,
         quantiles: this.query.quantiles.map((q) => r.quantile(q)),
-      })),
-    }));
+        increase: increases.get(start) ?? 0,
+      }));
+      return { series: found.series, buckets };
+    });
     return { series, opened, skipped, damaged };
   }
 
@@ -88,13 +103,16 @@ export class PointCollector {
 
   /** The stored rollup, if it says all that the query needs of this segment. */
   #wholeRollup(segment: PointSegment, i: number): Rollup | undefined {
+    if (this.query.increase) return undefined;
     const inside = segment.minTime >= this.from && segment.maxTime < this.to &&
       this.#start(segment.minTime) === this.#start(segment.maxTime);
     const rollup = inside ? segment.rollup(i) : undefined;
     return rollup && (this.query.quantiles.length === 0 || rollup.sketch) ? rollup : undefined;
   }
 
-  #addColumns(found: Found, { timestamps, values }: Exclude<Part["content"], Rollup>): void {
+  #addColumns(found: Found, series: Series, samples: Samples): void {
+    const { timestamps, values } = samples;
+    if (this.query.increase) this.#keep(found, series.key, samples);
     for (let j = 0; j < timestamps.length; j++) {
       const t = timestamps[j];
       if (t >= this.from && t < this.to) this.#bucket(found, this.#start(t)).add(t, values[j]);
@@ -107,24 +125,78 @@ export class PointCollector {
   }
 
   #series(series: Series): Found {
-    let found = this.#found.get(series.key);
+    const { groupBy } = this.query;
+    if (groupBy === undefined) return this.#place(series.key, series);
+    const known = this.#groups.get(series.key);
+    if (known) return known;
+    const group = groupOf(series, groupBy);
+    const found = this.#place(group.key, group);
+    this.#groups.set(series.key, found);
+    return found;
+  }
+
+  #place(key: string, series: Series): Found {
+    let found = this.#found.get(key);
     if (!found) {
-      if (this.#found.size === MAX_QUERY_SERIES) {
+      const { series: most } = this.#limits;
+      if (this.#found.size === most) {
         throw overLimit(
-          `The query matches more than ${MAX_QUERY_SERIES} series: name a source or tags to narrow it`,
+          `The query matches more than ${most} series: name a source or tags to narrow it, group them, or use StreamMetrics`,
         );
       }
-      this.#found.set(series.key, found = { series, buckets: new Map() });
+      this.#found.set(key, found = { series, buckets: new Map(), samples: new Map() });
     }
     return found;
+  }
+
+  get #limits() {
+    return this.query.limits ?? { series: MAX_QUERY_SERIES, buckets: MAX_QUERY_BUCKETS };
+  }
+
+  /** Keeps what is of the range: of one series it comes in any order. */
+  #keep(found: Found, key: string, { timestamps, values }: Samples): void {
+    const first = timestamps.findIndex((t) => t >= this.from);
+    if (first < 0) return;
+    const past = timestamps.findIndex((t) => t >= this.to);
+    const end = past < 0 ? timestamps.length : past;
+    this.#samples += end - first;
+    if (this.#samples > MAX_INCREASE_SAMPLES) {
+      throw overLimit(
+        `The query for increases reads more than ${MAX_INCREASE_SAMPLES} samples: take a shorter range or fewer series`,
+      );
+    }
+    const part = { timestamps: timestamps.subarray(first, end), values: values.subarray(first, end) };
+    const parts = found.samples.get(key);
+    if (parts) parts.push(part);
+    else found.samples.set(key, [part]);
+  }
+
+  /** How much the series of a group rose, by the beginning of the bucket. */
+  #increases({ samples }: Found): Map<number, number> {
+    const increases = new Map<number, number>();
+    for (const parts of samples.values()) {
+      const ordered = parts.flatMap(({ timestamps, values }) =>
+        Array.from(timestamps, (t, j) => [t, values[j]] as const)
+      )
+        .sort(([a], [b]) => a - b);
+      for (let j = 1; j < ordered.length; j++) {
+        const [time, value] = ordered[j];
+        const before = ordered[j - 1][1];
+        const start = this.#start(time);
+        // A counter that begins anew begins at 0.
+        increases.set(start, (increases.get(start) ?? 0) + (value >= before ? value - before : value));
+      }
+    }
+    return increases;
   }
 
   #bucket(found: Found, start: number): Rollup {
     let bucket = found.buckets.get(start);
     if (!bucket) {
-      if (++this.#buckets > MAX_QUERY_BUCKETS) {
+      const { buckets: most } = this.#limits;
+      if (++this.#buckets > most) {
         throw overLimit(
-          `The query makes more than ${MAX_QUERY_BUCKETS} buckets: take a shorter range, a longer step or fewer series`,
+          `The query makes more than ${most} buckets: take a shorter range, a longer step or fewer series`,
         );
       }
       bucket = new Rollup(this.query.quantiles.length > 0);
@@ -132,4 +204,16 @@ export class PointCollector {
     }
     return bucket;
   }
+}
+
+/** What a series has of the names that it is grouped by. */
+function groupOf({ source, metric, tags }: Series, groupBy: readonly GroupKey[]): Series {
+  const has = (type: GroupKey["type"]) => groupBy.some((key) => key.type === type);
+  const named = groupBy.flatMap((key) => key.type === "tag" ? [key.name] : []);
+  const of = (name: string) => tags.find(([key]) => key === name)?.[1] ?? "";
+  return makeSeries(
+    has("source") ? source : "",
+    has("metric") ? metric : "",
+    named.map((name) => [name, of(name)] as const),
+  );
 }

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { sharedServer } from "../support/shared_server.ts";
+import { until } from "../support/until.ts";
 import { createCli } from "./command.ts";
 
 const server = await sharedServer();
@@ -81,4 +82,46 @@ Deno.test("sluice logs: plain, NDJSON and logfmt; sluice search finds them", asy
   assertEquals(text.stdout, `${time} ERROR app: clitwo  user=42\n`);
   assertEquals((await cli.json(["search", "--application", "piped"])).length, 1);
   assertEquals((await cli.json(["search", "clione", "--limit", "1"])).length, 1);
+});
+
+Deno.test("sluice search: in the language of searches, and --follow shows what comes", async () => {
+  await using cli = await createCli(server);
+  const time = new Date(now).toISOString();
+  const send = (text: string) => cli.json(["logs", "-a", "clisearch", "-"], text);
+  await send(`${time} WARN cliquery slow ms=1\n${time} INFO cliquery fast\n`);
+  const found = await cli.json(["search", "cliquery (level:warn+ OR nothing) -fast"]);
+  assertEquals(found.map(({ level }) => level), ["WARN"]);
+  const wrong = await cli.run(["search", "cliquery", "AND"]);
+  assertEquals(wrong.code, 1);
+  assertMatch(wrong.stderr, /query: expected .* at character/);
+
+  const following = cli.start(["search", "--follow", "-a", "clisearch", "-l", "warn"]);
+  await until(() => following.stderr().includes("following"), 10_000);
+  await send(`${time} INFO not this one\n${time} ERROR clifollow this one\n`);
+  // It is on its way within a second.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  following.kill("SIGINT");
+  const { code, stdout } = await following.outcome;
+  assertEquals([code, stdout], [130, `${time} ERROR clisearch: ${time} ERROR clifollow this one\n`]);
+});
+
+Deno.test("sluice query: --group-by, and rates of counters", async () => {
+  await using cli = await createCli(server);
+  const begin = Math.floor(now / 60_000) * 60_000 - 600_000;
+  const rows = Array.from({ length: 20 }, (_, i) => `h${i % 2},${begin + i * 1000},cliqueries,${10 * i},z${i % 2}`);
+  await Deno.writeTextFile(`${cli.folder}/q.csv`, `source,timestamp,metric,value,zone\n${rows.join("\n")}\n`);
+  await cli.json(["points", "q.csv"]);
+  const range = ["--from", new Date(begin).toISOString(), "--to", new Date(begin + 60_000).toISOString()];
+  const { stdout } = await cli.run([
+    "query",
+    "cliqueries",
+    "--group-by",
+    "zone",
+    "--aggregate",
+    "count,increase,rate",
+    ...range,
+  ]);
+  assertMatch(stdout, /10 +180 +3 +zone=z0/);
+  assertMatch(stdout, /10 +180 +3 +zone=z1/);
+  assertEquals((await cli.run(["query", "cliqueries", "--aggregate", "median"])).code, 2);
 });
