@@ -339,6 +339,13 @@ export const MAX_READ_TRIES = 20;
 /** Segments of logs that are looked for before it is asked whether any has moved. */
 export const READ_GROUP_SEGMENTS = 64;
 
+/** Deletions of points, and of logs, that may be under way: every answer takes each into account. */
+export const MAX_DELETIONS = 100;
+/** How old what an instance knows of deletions may be when it notes which series there are, ms. */
+export const DELETIONS_AGE_MS = 1 * SECOND;
+/** How long a deletion that is done is remembered, ms. */
+export const DELETED_MS = 365 * DAY;
+
 /** Default bytes of disk that stay free: writes stop before, so that deleting always has room. */
 export const MIN_FREE_BYTES = 256 * MIB;
 /** How old the known figure of free space may be, ms. */

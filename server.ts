@@ -18,6 +18,7 @@ import { createRouter } from "./rpc/router.ts";
 import { createDataCollectionService } from "./services/data_collection.ts";
 import { createFileUploadService } from "./services/file_upload.ts";
 import { createLogsQueries } from "./services/logs_query.ts";
+import { createDeletionService } from "./services/deletions.ts";
 import { createMetricsQueries } from "./services/metrics_query.ts";
 import { createStreamService } from "./services/streams.ts";
 import { LeaseLostError } from "./store/kv/lease.ts";
@@ -87,6 +88,7 @@ export async function openServer(config: Config, clock: Clock, common?: Common):
       retention,
       logRules,
     }),
+    deletions: createDeletionService({ deletions: stores.deletions, clock }),
     metricsQueries: createMetricsQueries({ points: stores.points, clock }),
     logsQueries: createLogsQueries({ logs: stores.logs, clock }),
     streams: createStreamService({ streams, clock }),

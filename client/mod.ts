@@ -43,6 +43,7 @@ import { LOGS, POINTS } from "./kinds.ts";
 import type { ItemWriter, WriterOptions } from "./long_writer.ts";
 import { openWriter } from "./open_writer.ts";
 import { createCore, type SluiceOptions } from "./options.ts";
+import { createDeletions, type Deletions } from "./deletions.ts";
 import { createQuestions, type Questions } from "./questions.ts";
 import type { Sending } from "./progress.ts";
 import type { FileSource } from "./source.ts";
@@ -81,6 +82,7 @@ export type { BufferedItemWriter, BufferedWriterOptions } from "./buffer_options
 export type { ItemWriter, WriterOptions } from "./long_writer.ts";
 export type { SluiceOptions } from "./options.ts";
 export type { OnProgress, Progress, Sending } from "./progress.ts";
+export type { Deletions } from "./deletions.ts";
 export type { QueryOptions, Questions, StreamOptions } from "./questions.ts";
 export type { RateOptions } from "./rate.ts";
 export type { RetryOptions } from "./retry.ts";
@@ -89,7 +91,7 @@ export type { UploadFilesOptions, UploadItem, UploadOptions, UploadOutcome } fro
 export type { Transport, Way } from "./way.ts";
 
 /** A client of one server, or of several endpoints of one. */
-export interface Sluice extends Questions {
+export interface Sluice extends Questions, Deletions {
   /**
    * Uploads one file: a path (Deno, Node), a Blob or File, bytes, or a stream of bytes, whose length need not be
    * known. Unless `checksum` is false, each chunk and the whole file go with their SHA-256.
@@ -204,6 +206,7 @@ export function createSluice(options: SluiceOptions): Sluice {
     logWriter: ((options?: WriterOptions) => openWriter(core, LOGS, writeLog, options)) as Sluice["logWriter"],
     files: createFiles(core),
     ...createQuestions(core),
+    ...createDeletions(core),
     connection: {
       get state() {
         return pool.state.state;

@@ -116,7 +116,7 @@ export async function ask<I extends DescMessage, O extends DescMessage>(
       const failure = toSluiceError(error);
       if (failure.reason === "server") core.retry.reached = true;
       // The first answer was lost: what was to be deleted is gone already.
-      const gone = failure.code === Code.NotFound && retries.failures > 0 && method.name.startsWith("Delete");
+      const gone = failure.code === Code.NotFound && retries.failures > 0 && method.name === "DeleteFile";
       if (gone) return create(method.output);
       await waitToRetry(core, retries, failure, either);
     }

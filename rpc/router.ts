@@ -14,6 +14,7 @@ import { PointDecoder, type PointShapes } from "../decode/points.ts";
 import { ShapeCache } from "../decode/shape_cache.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { DeletionService } from "../gen/sluice/v1/deletion_pb.ts";
 import { DataCollectionService } from "../gen/sluice/v1/data_collection_pb.ts";
 import { FileUploadService } from "../gen/sluice/v1/file_upload_pb.ts";
 import { QueryService } from "../gen/sluice/v1/query_pb.ts";
@@ -21,6 +22,7 @@ import { StreamService } from "../gen/sluice/v1/stream_pb.ts";
 import { MAX_CARRIED_BYTES, MAX_DEADLINE_MS, MAX_MESSAGE_BYTES } from "../limits.ts";
 import type { Call } from "../services/call.ts";
 import type { DataCollectionService as DataCollection } from "../services/data_collection.ts";
+import type { DeletionService as Deletions } from "../services/deletions.ts";
 import type { FileUploadService as FileUpload } from "../services/file_upload.ts";
 import type { LogsQueries } from "../services/logs_query.ts";
 import type { MetricsQueries } from "../services/metrics_query.ts";
@@ -51,6 +53,7 @@ export interface Services {
   readonly metricsQueries: MetricsQueries;
   readonly logsQueries: LogsQueries;
   readonly streams: Streams;
+  readonly deletions: Deletions;
 }
 
 /** Whose data a call is about. There is one tenant until callers have names. */
@@ -78,7 +81,7 @@ export function routerOptions(
 
 /** Handlers by request path. */
 export function createRouter(services: Services, options: RouterOptions): ReadonlyMap<string, UniversalHandler> {
-  const { files, metricsQueries, logsQueries, streams } = services;
+  const { files, metricsQueries, logsQueries, streams, deletions } = services;
   const handling = routerOptions(options);
   const router = createConnectRouter(handling);
   router.service(FileUploadService, {
@@ -96,13 +99,20 @@ export function createRouter(services: Services, options: RouterOptions): Readon
     logFacets: (request, context) => logsQueries.logFacets(request, call(context)),
   });
 
+  router.service(DeletionService, {
+    deletePoints: (request, context) => deletions.deletePoints(request, call(context)),
+    deleteLogs: (request, context) => deletions.deleteLogs(request, call(context)),
+    listDeletions: (request, context) => deletions.listDeletions(request, call(context)),
+  });
+
   router.service(StreamService, {
     getStream: (request, context) => streams.getStream(request, call(context)),
     listStreams: (request, context) => streams.listStreams(request, call(context)),
     watchStreams: (request, context) => streams.watchStreams(request, call(context)),
   });
 
-  const described = [FileUploadService, DataCollectionService, QueryService, StreamService, Health, ServerReflection];
+  const own = [FileUploadService, DataCollectionService, QueryService, StreamService, DeletionService];
+  const described = [...own, Health, ServerReflection];
   const names = new Set([...described.map(({ typeName }) => typeName), ...ALIASES.keys()]);
   router.service(Health, createHealth(names, options.isReady, options.clock));
   const reflect = createReflection([...described.map(({ file }) => file), ...aliasFiles()]);

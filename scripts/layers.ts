@@ -37,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "store/stream_types.ts",
     "store/log_types.ts",
     "store/log_condition.ts",
+    "store/deletion_types.ts",
     "store/format/",
     "gen/",
     "limits.ts",

@@ -15,6 +15,7 @@ import { createDiskSpace, unlimitedSpace } from "./free_space.ts";
 import { Committer } from "./kv/committer.ts";
 import { createLogMerger, createLogRuns } from "./kv/compaction/logs.ts";
 import { createPointMerger, createPointRuns } from "./kv/compaction/points.ts";
+import { createDeletionStore } from "./kv/deletions.ts";
 import { createFileStore } from "./kv/files.ts";
 import { Housekeeping, type Kept } from "./kv/housekeeping/mod.ts";
 import { KvClient } from "./kv/kv.ts";
@@ -26,6 +27,7 @@ import type { Platform } from "./platform.ts";
 import { createInlineRehash } from "./rehash/inline.ts";
 import type { Rehash } from "./rehash/rehash.ts";
 import type { StreamStore } from "./stream_types.ts";
+import type { DeletionStore } from "./deletion_types.ts";
 import type { LogStore } from "./log_types.ts";
 import type { BlobStore, FileStore, PointStore } from "./types.ts";
 
@@ -65,6 +67,7 @@ export interface Stores {
   readonly files: FileStore;
   readonly points: PointStore;
   readonly logs: LogStore;
+  readonly deletions: DeletionStore;
   /** Whether the stores answer and have room. */
   isReady(): Promise<boolean>;
   /** One round of housekeeping, if this instance is the one that does it. Throws a LeaseLostError if another takes over. */
@@ -107,6 +110,7 @@ export async function openStores(
     files,
     points: createPointStore({ kv, committer, space, clock, newId, retention, maxSeries, runs: runs.points }),
     logs: createLogStore({ kv, committer, space, clock, newId, retention, runs: runs.logs }),
+    deletions: createDeletionStore({ kv, committer, clock, newId }),
     async isReady() {
       try {
         await Promise.all([kv.ensure(), space.ensure()]);

@@ -10,6 +10,8 @@ import { SHA256_FORMAT } from "../kv/block_sums.ts";
 import { SCHEMA_VERSION } from "../kv/schema.ts";
 import { judgeBlockSums, judgeClaim, judgeFile } from "./files.ts";
 import type { Judge } from "./judge.ts";
+import { DeletionRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
+import { parseRecord } from "./view.ts";
 import { judgeRun } from "./runs.ts";
 import { judgeLogIndex, judgeLogs, judgePoints, judgeSeries } from "./segments.ts";
 import { judgeFloor, judgeOpenStream, judgeRejections, judgeStream } from "./streams.ts";
@@ -55,6 +57,9 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   points: { parts: SEGMENT, formats: [FORMAT.pointSegment], judge: judgePoints },
   logs: { parts: SEGMENT, formats: [FORMAT.logSegment], judge: judgeLogs },
   run: { parts: [runKind, name, number, ulid], formats: [FORMAT.run], judge: judgeRun },
+  deletion: { parts: [runKind, name, ulid], formats: [FORMAT.deletion], judge: judgeDeletion },
+  deletions: { parts: [runKind, name], formats: [FORMAT.deletions] },
+  deleted: { parts: [name, ulid], formats: [FORMAT.deletion], judge: judgeDeletion },
   logjournal: { parts: [name, number, ulid], formats: [FORMAT.logJournal] },
   logindex: { parts: SEGMENT, formats: [FORMAT.logIndex], judge: judgeLogIndex },
 };
@@ -75,4 +80,9 @@ async function* judgeSchema({ payload }: Parameters<Judge>[0]) {
 
 async function* judgePiece({ payload }: Parameters<Judge>[0]) {
   if (payload.length === 0 || payload.length > KV_PIECE_BYTES) yield { what: `it has ${payload.length} bytes` };
+}
+
+async function* judgeDeletion({ payload }: Parameters<Judge>[0]) {
+  const { from, to } = parseRecord(DeletionRecordSchema, payload);
+  if (from >= to) yield { what: `it is of no time: from ${from} to ${to}` };
 }

@@ -9,7 +9,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Series } from "../types.ts";
+import type { Series, SeriesFilter } from "../types.ts";
 
 type Tag = readonly [key: string, value: string];
 
@@ -42,6 +42,13 @@ export function makeSeries(
 ): Series {
   const sorted = sortTags(tags);
   return { source, metric, tags: sorted, key: seriesKey(source, metric, sorted) };
+}
+
+/** Whether a series has what the filter names. */
+export function matches(series: Series, filter: SeriesFilter): boolean {
+  if (filter.source !== undefined && series.source !== filter.source) return false;
+  if (filter.metric !== undefined && series.metric !== filter.metric) return false;
+  return filter.tags.every(([key, value]) => series.tags.some(([k, v]) => k === key && v === value));
 }
 
 /** Series in the order of first use, each once. */

@@ -43,6 +43,8 @@ export const FORMAT = {
   run: 110,
   pointRunFooter: 111,
   logRunFooter: 112,
+  deletion: 120,
+  deletions: 121,
 } as const;
 
 const HEADER_BYTES = 11;

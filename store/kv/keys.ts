@@ -20,6 +20,9 @@
  * | `logs`, tenant, hour, segment id | log segment |
  * | `logindex`, tenant, hour, segment id | index of that log segment |
  * | `run`, kind, tenant, day, blob id | RunRecord: a run of points or logs, whose segments are in a blob |
+ * | `deletion`, kind, tenant, id | DeletionRecord: of points or logs, of which some may be on the disk still |
+ * | `deletions`, kind, tenant | id of the latest of them |
+ * | `deleted`, tenant, id | DeletionRecord: one that is done |
  * | `logjournal`, tenant, ms since the epoch, id | which log segments a commit stored, for a minute |
  *
  * An hour, and a day, is a count since the epoch; ids are ULIDs (26 characters), a series id is 16 bytes.
@@ -87,6 +90,12 @@ export const runsRange = (kind: RunKind, tenant: string, first: number, end: num
   start: ["run", kind, tenant, first],
   end: ["run", kind, tenant, end],
 });
+
+export const deletionKey = (kind: RunKind, tenant: string, id: string): Deno.KvKey => ["deletion", kind, tenant, id];
+export const deletionsPrefix = (kind: RunKind, tenant: string): Deno.KvKey => ["deletion", kind, tenant];
+export const latestDeletionKey = (kind: RunKind, tenant: string): Deno.KvKey => ["deletions", kind, tenant];
+export const deletedKey = (tenant: string, id: string): Deno.KvKey => ["deleted", tenant, id];
+export const deletedPrefix = (tenant: string): Deno.KvKey => ["deleted", tenant];
 
 export const journalKey = (tenant: string, at: number, id: string): Deno.KvKey => ["logjournal", tenant, at, id];
 export const journalPrefix = (tenant: string): Deno.KvKey => ["logjournal", tenant];

@@ -68,9 +68,11 @@ class Counter {
   }
 
   /** Counts a segment by its index; false if the index does not say enough. */
-  addIndex({ index, minTime, maxTime }: FoundSegment): boolean {
+  addIndex({ index, minTime, maxTime, deletions }: FoundSegment): boolean {
     const { where, from, to, facets } = this.counting;
-    if (index === undefined || minTime < from || maxTime >= to || mayFail(index, where)) return false;
+    if (deletions.length > 0 || index === undefined || minTime < from || maxTime >= to || mayFail(index, where)) {
+      return false;
+    }
     const start = this.#start(minTime);
     if (this.#start(maxTime) !== start) return false;
     const counts = facets.map((facet) => indexCounts(index, facet));

@@ -14,8 +14,10 @@ import { decodeLogSegment } from "../format/log_reader.ts";
 import type { LogRunSegment } from "../format/run_footer.ts";
 import { DamagedError, FORMAT } from "../format/value.ts";
 import { type LogCondition, timesOf } from "../log_condition.ts";
+import type { DeletedItems } from "../deletion_types.ts";
 import type { StoredLog } from "../log_types.ts";
 import type { LogRuns } from "./compaction/logs.ts";
+import { type ActiveDeletion, coversLog, loadDeletions, newerThan, NO_DELETIONS } from "./deletions.ts";
 import { hoursRange, segmentKey } from "./keys.ts";
 import type { Entry, KvClient } from "./kv.ts";
 import { openValue } from "./records.ts";
@@ -44,6 +46,8 @@ export interface FoundSegment {
   readonly maxTime: number;
   /** Undefined if it is damaged. */
   readonly index: LogIndex | undefined;
+  /** Those that may hold for entries of it. */
+  readonly deletions: readonly ActiveDeletion[];
   /** Where it is, if it is in a run. */
   readonly place?: { readonly run: Run; readonly segment: LogRunSegment };
 }
@@ -79,6 +83,7 @@ export class LogSegments {
   #tally = new Tally();
   /** What is missing is damage, and no run that was replaced. */
   #isCertain = false;
+  #deletions: readonly ActiveDeletion[] = NO_DELETIONS;
 
   constructor(
     private readonly options: LogSegmentsOptions,
@@ -110,6 +115,7 @@ export class LogSegments {
     const { kv } = this.options;
     const { from, to } = search;
     if (from >= to) return;
+    this.#deletions = (await loadDeletions(kv, "logs", this.tenant)).list;
     for await (
       const day of daysWith(kv, "logs", this.tenant, Math.floor(from / DAY), Math.ceil(to / DAY), newestFirst)
     ) {
@@ -132,13 +138,13 @@ export class LogSegments {
 
   /** The entries of a segment, in order; none if it is damaged, or expired. */
   async open(found: FoundSegment): Promise<readonly StoredLog[]> {
-    const { id, place } = found;
+    const { id, place, deletions } = found;
     const entries = place ? await this.#openPlaced(place) : await this.#openOwn(found);
     this.signal.throwIfAborted();
     if (entries === undefined) this.#tally.damaged.add(id);
     if (entries === undefined || entries === "expired") return [];
     this.#tally.opened++;
-    return entries;
+    return deletions.length === 0 ? entries : entries.filter((entry) => !coversLog(deletions, entry));
   }
 
   async #openPlaced({ run, segment }: NonNullable<FoundSegment["place"]>): Promise<readonly StoredLog[] | undefined> {
@@ -192,7 +198,8 @@ export class LogSegments {
         if (segment.hour < first || segment.hour >= end) continue;
         if (segment.hour >= rest.first && segment.hour < rest.end) continue;
         const { hour, index, offset } = segment;
-        add(this.#judge({ hour, id: `${run.id}.${offset}`, place: { run, segment } }, index, search));
+        const own = { hour, id: `${run.id}.${offset}`, place: { run, segment } };
+        add(this.#judge({ ...own, deletions: newerThan(this.#deletions, run.entry.versionstamp!) }, index, search));
       }
     }
     const order = [...hours].sort(([a], [b]) => newestFirst ? b - a : a - b);
@@ -235,19 +242,23 @@ export class LogSegments {
       return payload ? decodeLogIndex(payload) : "expired";
     });
     if (index === "expired") return undefined;
-    if (index !== undefined) return this.#judge({ hour, id }, index, search);
+    const deletions = newerThan(this.#deletions, entry.versionstamp!);
+    if (index !== undefined) return this.#judge({ hour, id, deletions }, index, search);
     this.#tally.damaged.add(id);
-    return { hour, id, minTime: hour * HOUR, maxTime: (hour + 1) * HOUR - 1, index };
+    return { hour, id, deletions, minTime: hour * HOUR, maxTime: (hour + 1) * HOUR - 1, index };
   }
 
   /** The segment, if it may hold something. */
   #judge(
-    segment: Pick<FoundSegment, "hour" | "id" | "place">,
+    segment: Pick<FoundSegment, "hour" | "id" | "place" | "deletions">,
     index: LogIndex,
     { where, from, to }: LogRangeSearch,
   ): FoundSegment | undefined {
     const { minTime, maxTime } = index;
-    if (minTime < to && maxTime >= from && mayMatch(index, where)) return { ...segment, minTime, maxTime, index };
+    if (minTime < to && maxTime >= from && mayMatch(index, where)) {
+      const deletions = segment.deletions.filter(({ items }) => mayHoldFor(items, index));
+      return { ...segment, deletions, minTime, maxTime, index };
+    }
     this.#tally.skipped++;
     return undefined;
   }
@@ -263,6 +274,12 @@ export class LogSegments {
       return undefined;
     }
   }
+}
+
+/** Whether a deletion may hold for an entry of a segment with this index. */
+function mayHoldFor(items: DeletedItems, { minTime, maxTime, applications, applicationsComplete }: LogIndex): boolean {
+  if (items.kind !== "logs" || minTime >= items.to || maxTime < items.from) return false;
+  return items.application === undefined || !applicationsComplete || applications.has(items.application);
 }
 
 /** The search within what is retained, and within the times that its condition names. */

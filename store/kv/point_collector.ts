@@ -5,11 +5,11 @@
  */
 import { overLimit } from "../../errors.ts";
 import { MAX_INCREASE_SAMPLES, MAX_QUERY_BUCKETS, MAX_QUERY_SERIES } from "../../limits.ts";
-import { makeSeries } from "../format/series.ts";
+import { makeSeries, matches } from "../format/series.ts";
 import type { PointSegment } from "../format/point_segment.ts";
 import { Rollup } from "../format/rollup.ts";
 import type { GroupKey, MetricsQuery, MetricsResult, Series } from "../types.ts";
-import { matches } from "./series_index.ts";
+import { type ActiveDeletion, ofSeries, withoutDeleted } from "./deletions.ts";
 
 interface Found {
   /** Of a group, what its series have alike. */
@@ -49,8 +49,9 @@ export class PointCollector {
   }
 
   /** Adds a segment, if it has anything that the query asks for. Of a damaged one nothing is taken. */
-  addSegment(segment: PointSegment): void {
-    const parts = segment.minTime < this.to && segment.maxTime >= this.from ? this.#partsOf(segment) : [];
+  addSegment(segment: PointSegment, deletions: readonly ActiveDeletion[]): void {
+    const isMeant = segment.minTime < this.to && segment.maxTime >= this.from;
+    const parts = isMeant ? this.#partsOf(segment, deletions) : [];
     for (const { series, content } of parts) {
       const found = this.#series(series);
       if (content instanceof Rollup) this.#bucket(found, this.#start(segment.minTime)).merge(content);
@@ -91,12 +92,14 @@ export class PointCollector {
     return { series, opened, skipped, damaged };
   }
 
-  #partsOf(segment: PointSegment): Part[] {
+  #partsOf(segment: PointSegment, deletions: readonly ActiveDeletion[]): Part[] {
     const parts: Part[] = [];
     for (let i = 0; i < segment.seriesCount; i++) {
       const series = segment.series(i);
       if (!matches(series, this.query)) continue;
-      parts.push({ series, content: this.#wholeRollup(segment, i) ?? segment.columns(i) });
+      const own = ofSeries(deletions, series);
+      if (own.length > 0) parts.push({ series, content: withoutDeleted(segment.columns(i), own) });
+      else parts.push({ series, content: this.#wholeRollup(segment, i) ?? segment.columns(i) });
     }
     return parts;
   }

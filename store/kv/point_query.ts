@@ -13,6 +13,7 @@ import type { PointRunSegment } from "../format/run_footer.ts";
 import { FORMAT } from "../format/value.ts";
 import type { MetricsQuery, MetricsResult } from "../types.ts";
 import type { PointRuns } from "./compaction/points.ts";
+import { type ActiveDeletion, loadDeletions, newerThan } from "./deletions.ts";
 import { hoursRange } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import { PointCollector } from "./point_collector.ts";
@@ -38,10 +39,11 @@ export async function queryPoints(
   const { to } = query;
   const all = new PointCollector(query, from, to);
   if (from >= to) return all.result();
+  const { list: deletions } = await loadDeletions(kv, "points", tenant);
   for await (const day of daysWith(kv, "points", tenant, Math.floor(from / DAY), Math.ceil(to / DAY))) {
     const list = () => listRuns(kv, "points", tenant, day, day + 1);
     const ofDay = await readStable(list, (runs, isCertain) => {
-      return new DayReader(options, tenant, day, all, signal).read(runs, isCertain);
+      return new DayReader(options, tenant, day, all, deletions, signal).read(runs, isCertain);
     });
     all.merge(ofDay);
   }
@@ -56,6 +58,7 @@ class DayReader {
     private readonly tenant: string,
     private readonly day: number,
     private readonly all: PointCollector,
+    private readonly deletions: readonly ActiveDeletion[],
     private readonly signal: AbortSignal,
   ) {
     this.#found = all.fork();
@@ -84,10 +87,11 @@ class DayReader {
       segment.minTime < to && segment.maxTime >= from && mayHave(segment, query)
     );
     this.#found.skipped += segments.length - wanted.length;
+    const deletions = newerThan(this.deletions, run.entry.versionstamp!);
     for await (const [, payload] of runs.open(run, wanted)) {
       signal.throwIfAborted();
       if (payload === undefined) this.#found.damaged++;
-      else this.#found.addSegment(openPointSegment(payload));
+      else this.#found.addSegment(openPointSegment(payload), deletions);
     }
   }
 
@@ -102,7 +106,8 @@ class DayReader {
       for (const entry of page) {
         const isIntact = kv.decodeOrSkip(entry, () => {
           const payload = openValue(FORMAT.pointSegment, clock.now(), entry.value);
-          if (payload) this.#found.addSegment(openPointSegment(payload));
+          const deletions = newerThan(this.deletions, entry.versionstamp!);
+          if (payload) this.#found.addSegment(openPointSegment(payload), deletions);
           return true;
         });
         if (isIntact === undefined) this.#found.damaged++;

@@ -8,11 +8,12 @@
  */
 import type { Clock } from "../../clock.ts";
 import { SeriesRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
-import { DAY, SERIES_RESERVATION_MS } from "../../limits.ts";
-import { makeSeries, seriesId } from "../format/series.ts";
+import { DAY, DELETIONS_AGE_MS, SERIES_RESERVATION_MS } from "../../limits.ts";
+import { makeSeries, matches, seriesId } from "../format/series.ts";
 import { decodeValue, FORMAT } from "../format/value.ts";
 import type { Mutation, Series, SeriesFilter } from "../types.ts";
-import { seriesKvKey, seriesPrefix } from "./keys.ts";
+import { type ActiveDeletion, isOfAllTime, loadDeletions, newerThan, ofSeries } from "./deletions.ts";
+import { latestDeletionKey, seriesKvKey, seriesPrefix } from "./keys.ts";
 import type { Entry, KvClient } from "./kv.ts";
 import { decodeRecord, encodeRecord } from "./records.ts";
 
@@ -37,6 +38,8 @@ export interface SeriesIndexOptions {
 
 export class SeriesIndex {
   readonly #tenants = new Map<string, Promise<Known>>();
+  /** The deletions that the known series of a tenant take into account, and when that was looked up. */
+  readonly #deletions = new Map<string, { readonly version: string | null; readonly at: number }>();
 
   constructor(private readonly o: SeriesIndexOptions) {}
 
@@ -96,11 +99,12 @@ export class SeriesIndex {
     const start = after && seriesKvKey(tenant, Uint8Array.from([...Uint8Array.fromHex(after), 0]));
     const found: Series[] = [];
     let last = "";
+    const { list } = await loadDeletions(this.o.kv, "points", tenant);
     for await (const page of this.o.kv.pages(start ? { prefix, start } : { prefix })) {
       signal.throwIfAborted();
       for (const entry of page) {
         const series = this.#decode(entry);
-        if (!series || !matches(series, filter)) continue;
+        if (!series || !matches(series, filter) || isDeleted(series, entry, list)) continue;
         if (found.length === limit) return { series: found, next: last };
         found.push(series);
         last = (entry.key[2] as Uint8Array).toHex();
@@ -123,7 +127,8 @@ export class SeriesIndex {
     }
   }
 
-  #load(tenant: string): Promise<Known> {
+  async #load(tenant: string): Promise<Known> {
+    await this.#forgetDeleted(tenant);
     let known = this.#tenants.get(tenant);
     if (!known) {
       known = this.#read(tenant);
@@ -131,34 +136,43 @@ export class SeriesIndex {
       known.catch(() => this.#tenants.delete(tenant));
       this.#tenants.set(tenant, known);
     }
-    return known;
+    return await known;
+  }
+
+  /** After a deletion, which another instance may have taken, the series that it was of have to be written again. */
+  async #forgetDeleted(tenant: string): Promise<void> {
+    const seen = this.#deletions.get(tenant);
+    const now = this.o.clock.elapsed();
+    if (seen !== undefined && now - seen.at < DELETIONS_AGE_MS) return;
+    const { versionstamp } = await this.o.kv.get(latestDeletionKey("points", tenant));
+    if (seen !== undefined && seen.version !== versionstamp) this.#tenants.delete(tenant);
+    this.#deletions.set(tenant, { version: versionstamp, at: now });
   }
 
   async #read(tenant: string): Promise<Known> {
     const known: Known = new Map();
+    const { list } = await loadDeletions(this.o.kv, "points", tenant);
     for await (const page of this.o.kv.pages({ prefix: seriesPrefix(tenant) })) {
       for (const entry of page) {
         const series = this.#decode(entry);
-        if (series) known.set(series.key, decodeValue(entry.value).expires);
+        if (series && !isDeleted(series, entry, list)) known.set(series.key, decodeValue(entry.value).expires);
       }
     }
     return known;
   }
 
   #decode(entry: Entry): Series | undefined {
-    const now = this.o.clock.now();
-    const record = this.o.kv.decodeOrSkip(
-      entry,
-      () => decodeRecord(SeriesRecordSchema, FORMAT.series, now, entry.value),
-    );
-    return record &&
-      makeSeries(record.source, record.metric, record.tags.map(({ key, value }) => [key, value] as const));
+    return this.o.kv.decodeOrSkip(entry, () => decodeSeries(entry.value, this.o.clock.now()));
   }
 }
 
-/** Whether a series has what the filter names. */
-export function matches(series: Series, filter: SeriesFilter): boolean {
-  if (filter.source !== undefined && series.source !== filter.source) return false;
-  if (filter.metric !== undefined && series.metric !== filter.metric) return false;
-  return filter.tags.every(([key, value]) => series.tags.some(([k, v]) => k === key && v === value));
+/** Whether all that a series had when its entry was written is deleted. */
+function isDeleted(series: Series, { versionstamp }: Entry, list: readonly ActiveDeletion[]): boolean {
+  return ofSeries(newerThan(list, versionstamp), series).some(({ items }) => isOfAllTime(items));
+}
+
+/** The series in an entry of the index; undefined if it has expired. DATA_LOSS if it is damaged. */
+export function decodeSeries(value: Uint8Array, now = 0): Series | undefined {
+  const record = decodeRecord(SeriesRecordSchema, FORMAT.series, now, value);
+  return record && makeSeries(record.source, record.metric, record.tags.map(({ key, value }) => [key, value] as const));
 }

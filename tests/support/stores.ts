@@ -10,6 +10,7 @@ import { type FreeSpace, unlimitedSpace } from "../../store/free_space.ts";
 import { Committer } from "../../store/kv/committer.ts";
 import { createLogMerger, createLogRuns } from "../../store/kv/compaction/logs.ts";
 import { createPointMerger, createPointRuns } from "../../store/kv/compaction/points.ts";
+import { createDeletionStore } from "../../store/kv/deletions.ts";
 import { createFileStore } from "../../store/kv/files.ts";
 import { Housekeeping } from "../../store/kv/housekeeping/mod.ts";
 import { type Kv, KvClient } from "../../store/kv/kv.ts";
@@ -68,6 +69,7 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     files: createFileStore({ ...common, rehash: options.rehash?.(blobs) ?? createInlineRehash(blobs) }),
     streams: createStreamStore(common),
     points: createPointStore({ ...common, runs: runs.points }),
+    deletions: createDeletionStore(common),
     logs: createLogStore({ ...common, runs: runs.logs }),
     /** One round, which leaves no lease behind. */
     async keepHouse() {

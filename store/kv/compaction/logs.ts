@@ -12,6 +12,7 @@ import {
 } from "../../format/run_footer.ts";
 import { FORMAT } from "../../format/value.ts";
 import type { StoredLog } from "../../log_types.ts";
+import { type ActiveDeletion, coversLog, newerThan } from "../deletions.ts";
 import { segmentKey } from "../keys.ts";
 import { openValue } from "../records.ts";
 import type { Run } from "../runs/run_list.ts";
@@ -32,16 +33,20 @@ export function createLogMerger(reader: LogRuns): Merger {
       const [, tenant, hour, id] = key as [string, string, number, string];
       return [key, segmentKey("logindex", tenant, hour, id)];
     },
-    merge: (round, runs, segments, out) =>
+    mayHold: (payload, deletions) => decodeLogSegment(payload).some((entry) => coversLog(deletions, entry)),
+    merge: (round, runs, segments, deletions, out) =>
       damageEndsIt(round.options.kv, async () => {
         const loose: StoredLog[] = [];
         for (const entry of segments) {
           const payload = openValue(FORMAT.logSegment, 0, entry.value);
-          if (payload !== undefined) { for (const log of decodeLogSegment(payload)) loose.push(log); }
+          const own = newerThan(deletions, entry.versionstamp);
+          for (const log of payload === undefined ? [] : decodeLogSegment(payload)) {
+            if (!coversLog(own, log)) loose.push(log);
+          }
           await round.pace();
         }
         loose.sort(compareLogs);
-        const sources = [...runs.map((run) => entriesOfRun(reader, run)), [loose].values()];
+        const sources = [...runs.map((run) => entriesOfRun(reader, run, deletions)), [loose].values()];
         const placed: PackedLogSegment[] = [];
         let offset = 0;
         for await (const packed of packEntries(mergeLogs(sources), round.options.newId())) {
@@ -55,9 +60,11 @@ export function createLogMerger(reader: LogRuns): Merger {
   };
 }
 
-async function* entriesOfRun(reader: LogRuns, run: Run) {
+async function* entriesOfRun(reader: LogRuns, run: Run, deletions: readonly ActiveDeletion[]) {
+  const own = newerThan(deletions, run.entry.versionstamp);
   for await (const [, payload] of reader.open(run, await reader.segments(run))) {
     if (payload === undefined) throw new DamagedRun(run.id);
-    yield decodeLogSegment(payload);
+    const entries = decodeLogSegment(payload);
+    yield own.length === 0 ? entries : entries.filter((entry) => !coversLog(own, entry));
   }
 }

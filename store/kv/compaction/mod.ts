@@ -23,14 +23,15 @@ import {
   DAY,
   HOUR,
 } from "../../../limits.ts";
-import type { Mutation } from "../../types.ts";
-import { deletion, type Round } from "../housekeeping/round.ts";
+import type { ActiveDeletion } from "../deletions.ts";
+import type { Round } from "../housekeeping/round.ts";
 import { tenantsOf } from "../housekeeping/walk.ts";
 import { hoursRange, type RunKind } from "../keys.ts";
 import type { Entry } from "../kv.ts";
-import { openValue } from "../records.ts";
 import { daysWith, listRuns, type Run } from "../runs/run_list.ts";
-import { expiringClaim, RunWriter } from "../runs/run_writer.ts";
+import type { RunWriter } from "../runs/run_writer.ts";
+import { applyDeletions } from "./deletions.ts";
+import { makeRun } from "./make_run.ts";
 
 /** How the items of a kind are merged. */
 export interface Merger {
@@ -45,8 +46,11 @@ export interface Merger {
     round: Round,
     runs: readonly Run[],
     segments: readonly Entry[],
+    deletions: readonly ActiveDeletion[],
     out: RunWriter,
   ): Promise<Uint8Array | undefined>;
+  /** Whether a deletion of these holds for anything in a segment. */
+  mayHold(payload: Uint8Array, deletions: readonly ActiveDeletion[]): boolean;
   /** The keys of a segment that go with it. */
   keysOf(segment: Entry): readonly Deno.KvKey[];
 }
@@ -68,6 +72,9 @@ export class Compaction {
   async round(round: Round): Promise<number> {
     let made = 0;
     for (const merger of this.options.mergers) {
+      for await (const tenant of tenantsOf(round.options.kv, ["deletion", merger.kind])) {
+        made += await applyDeletions(round, merger, tenant);
+      }
       for await (const tenant of tenantsOf(round.options.kv, [merger.kind])) {
         made += await this.#compactHours(round, merger, tenant);
       }
@@ -91,7 +98,9 @@ export class Compaction {
       taken = [];
       bytes = 0;
       if (entries.length < (isOver(hour) ? this.options.compactFrom : COMPACT_SEGMENTS)) return;
-      if (await makeRun(round, merger, tenant, Math.floor(hour / HOURS_OF_DAY), [], entries, false)) made++;
+      if (await makeRun(round, merger, { tenant, day: Math.floor(hour / HOURS_OF_DAY), isDay: false }, [], entries)) {
+        made++;
+      }
     };
     for await (const page of kv.pages(hoursRange(merger.kind, tenant, 0, Infinity))) {
       for (const entry of page) {
@@ -124,7 +133,9 @@ export class Compaction {
       // for of equal times what came later counts as later.
       const chosen = ofDay.toSorted((a, b) => a.size - b.size).slice(0, COMPACT_MAX_RUNS)
         .sort((a, b) => a.id < b.id ? -1 : 1);
-      if (await makeRun(round, merger, tenant, day, chosen, segments, chosen.length === ofDay.length)) made++;
+      if (await makeRun(round, merger, { tenant, day, isDay: chosen.length === ofDay.length }, chosen, segments)) {
+        made++;
+      }
     }
     return made;
   }
@@ -150,27 +161,6 @@ export class Compaction {
     }
     return taken;
   }
-}
-
-/** Makes one run of some, and of segments. Returns whether it did. */
-async function makeRun(
-  round: Round,
-  merger: Merger,
-  tenant: string,
-  day: number,
-  runs: readonly Run[],
-  segments: readonly Entry[],
-  isDay: boolean,
-): Promise<boolean> {
-  const { kv } = round.options;
-  // What is damaged stays where it is, for somebody to look at.
-  const intact = segments.filter((entry) => kv.decodeOrSkip(entry, () => openValue(merger.format, 0, entry.value)));
-  const out = await RunWriter.create(round, { kind: merger.kind, tenant, day, isDay });
-  const footer = await merger.merge(round, runs, intact, out);
-  if (footer === undefined || out.length === 0) return false;
-  const mutations: Mutation[] = intact.flatMap((entry) => merger.keysOf(entry)).map((key) => deletion({ key }));
-  for (const run of runs) mutations.push(deletion(run.entry), expiringClaim(round, out.origin, run));
-  return await out.finish(footer, mutations);
 }
 
 /** Tenants that have segments of a kind, or runs. */

@@ -12,6 +12,7 @@ import {
 } from "../../format/point_segment.ts";
 import { compareSeries } from "../../format/run_footer.ts";
 import type { Series } from "../../types.ts";
+import { type ActiveDeletion, ofSeries, withoutDeleted } from "../deletions.ts";
 
 /** Samples of one series in the order of time; there may be more of it. */
 export interface SeriesSamples {
@@ -20,9 +21,14 @@ export interface SeriesSamples {
   readonly values: Float64Array;
 }
 
-/** The samples of a segment. */
-export function* samplesOf(segment: PointSegment): Generator<SeriesSamples> {
-  for (let i = 0; i < segment.seriesCount; i++) yield { series: segment.series(i), ...segment.columns(i) };
+/** The samples of a segment that no deletion holds for. */
+export function* samplesOf(segment: PointSegment, deletions: readonly ActiveDeletion[]): Generator<SeriesSamples> {
+  for (let i = 0; i < segment.seriesCount; i++) {
+    const series = segment.series(i);
+    const own = ofSeries(deletions, series);
+    const samples = own.length > 0 ? withoutDeleted(segment.columns(i), own) : segment.columns(i);
+    if (samples.values.length > 0) yield { series, ...samples };
+  }
 }
 
 /** Gathers segments in whatever order their series have. */
@@ -30,8 +36,8 @@ export class SeriesTable {
   readonly #series = new Map<string, SeriesSamples[]>();
 
   /** Adds a segment. Of equal times, samples that are added later count as later. */
-  add(segment: PointSegment): void {
-    for (const samples of samplesOf(segment)) {
+  add(segment: PointSegment, deletions: readonly ActiveDeletion[]): void {
+    for (const samples of samplesOf(segment, deletions)) {
       const known = this.#series.get(samples.series.key);
       if (known === undefined) this.#series.set(samples.series.key, [samples]);
       else known.push(samples);

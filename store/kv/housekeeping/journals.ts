@@ -1,9 +1,9 @@
 /**
- * Entries of the journals of logs that everybody who follows has seen.
+ * Entries of the journals of logs that everybody who follows has seen, and of the list of deletions that are done.
  *
  * @module
  */
-import { journalPrefix } from "../keys.ts";
+import { deletedPrefix, journalPrefix } from "../keys.ts";
 import { deletion, type Round } from "./round.ts";
 import { tenantsOf } from "./walk.ts";
 
@@ -11,8 +11,8 @@ import { tenantsOf } from "./walk.ts";
 export async function removeJournals(round: Round): Promise<number> {
   const { kv } = round.options;
   let removed = 0;
-  for await (const tenant of tenantsOf(kv, ["logjournal"])) {
-    for await (const page of kv.pages({ prefix: journalPrefix(tenant) })) {
+  for await (const prefix of prefixes(round)) {
+    for await (const page of kv.pages({ prefix })) {
       const expired = page.filter((entry) => round.isExpired(entry));
       // No check but the lease's: an entry never changes.
       if (expired.length > 0 && await round.atomic([], expired.map(deletion))) removed += expired.length;
@@ -22,4 +22,9 @@ export async function removeJournals(round: Round): Promise<number> {
     }
   }
   return removed;
+}
+
+async function* prefixes({ options: { kv } }: Round): AsyncGenerator<Deno.KvKey> {
+  for await (const tenant of tenantsOf(kv, ["logjournal"])) yield journalPrefix(tenant);
+  for await (const tenant of tenantsOf(kv, ["deleted"])) yield deletedPrefix(tenant);
 }

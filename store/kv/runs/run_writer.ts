@@ -9,6 +9,7 @@ import { HOUR, RUN_KEPT_MS, RUN_SYNC_BYTES } from "../../../limits.ts";
 import { encodeValue, FORMAT } from "../../format/value.ts";
 import type { Mutation, PieceWriter } from "../../types.ts";
 import { blobKey, runKey, type RunKind } from "../keys.ts";
+import type { Check } from "../kv.ts";
 import { encodeRecord } from "../records.ts";
 import type { Round } from "../housekeeping/round.ts";
 import type { Run } from "./run_list.ts";
@@ -67,7 +68,7 @@ export class RunWriter {
    * Ends the run, and makes it visible together with `mutations`. Returns whether that could be done: if not, there is no
    * run.
    */
-  async finish(footer: Uint8Array, mutations: readonly Mutation[]): Promise<boolean> {
+  async finish(footer: Uint8Array, checks: readonly Check[], mutations: readonly Mutation[]): Promise<boolean> {
     const { round, origin, id } = this;
     const { kind, tenant, day, isDay } = origin;
     const footerAt = this.length;
@@ -85,11 +86,18 @@ export class RunWriter {
       items: BigInt(this.#items),
       isDay,
     });
-    return await round.atomic([], [
+    return await round.atomic(checks, [
       { type: "set", key: runKey(kind, tenant, day, id), value },
       claimOf(round, origin, id, this.length, 0),
       ...mutations,
     ]);
+  }
+
+  /** Removes what was written. */
+  async abandon(): Promise<void> {
+    await this.piece.seal();
+    await this.round.atomic([], [{ type: "delete", key: blobKey(this.id) }]);
+    await this.round.options.blobs.remove(this.id, EPOCH);
   }
 
   async #write(bytes: Uint8Array): Promise<void> {

@@ -62,6 +62,43 @@ class Known {
     return clock.now() - (random.below(3) === 0 ? random.below(3 * DAY) : random.below(30 * MINUTE));
   }
 
+  /** Deletes something, in the store and here. */
+  async deleteSome(): Promise<void> {
+    const { stores, random } = this;
+    const from = random.pick([0, stores.clock.now() - random.below(2 * DAY)]);
+    const range = { from, to: random.pick([Number.MAX_SAFE_INTEGER, from + random.below(6 * HOUR) + 1]) };
+    if (random.below(2) === 0) {
+      const source = random.pick([undefined, "a", "b"]);
+      const metric = random.pick([undefined, "cpu"]);
+      await stores.deletions.add("t", {
+        ...{ kind: "points", ...range, tags: [["zone", "x"]] },
+        ...source && { source },
+        ...metric && { metric },
+      });
+      remove(this.samples, ([series, t]) =>
+        series.tags[0][1] === "x" && (source ?? series.source) === series.source &&
+        (metric ?? series.metric) === series.metric && t >= range.from && t < range.to);
+    } else {
+      const application = random.pick([undefined, "app0", "app1"]);
+      await stores.deletions.add("t", { kind: "logs", ...range, ...application && { application } });
+      remove(
+        this.records,
+        (record) =>
+          (application ?? record.application) === record.application && record.timestamp >= range.from &&
+          record.timestamp < range.to,
+      );
+    }
+  }
+
+  async verifySeries(): Promise<void> {
+    const { series } = await this.stores.points.series("t", { tags: [] }, 100, undefined, NEVER);
+    const listed = new Set(series.map(({ key }) => key));
+    const oldest = this.stores.clock.now() - this.stores.retention;
+    for (const [{ key }, t] of this.samples) {
+      if (t >= oldest) assert(listed.has(key), `${key} has points, and is not listed`);
+    }
+  }
+
   async verifyPoints(): Promise<void> {
     const { stores, random } = this;
     const now = stores.clock.now();
@@ -141,6 +178,13 @@ class Known {
   }
 }
 
+/** Takes out of a list what a test holds for. */
+function remove<T>(list: T[], test: (one: T) => boolean): void {
+  const kept = list.filter((one) => !test(one));
+  list.length = 0;
+  for (const one of kept) list.push(one);
+}
+
 const STORES: Record<string, TestStoresOptions> = { memory: {}, kv: { blobs: createKvBlobStore } };
 
 for (const [name, options] of Object.entries(STORES)) {
@@ -159,8 +203,14 @@ for (const [name, options] of Object.entries(STORES)) {
       const kept = random.below(2) === 0 ? stores.keepHouse() : undefined;
       for (let asked = 0; asked < 3; asked++) await Promise.all([known.verifyPoints(), known.verifyLogs()]);
       runs += (await kept)?.runs ?? 0;
+      if (random.below(15) === 0) await known.deleteSome();
+      await known.verifySeries();
     }
     assertGreater(runs, 50);
+    // They are done after a while, and remembered.
+    const deletions = await stores.deletions.list("t", 1000, undefined);
+    assertGreater(deletions.length, 10);
+    assertGreater(deletions.filter(({ doneAt }) => doneAt > 0).length, deletions.length - 5);
     const findings: Finding[] = [];
     const counts = await checkStore(stores, (finding) => findings.push(finding));
     assertEquals(findings, []);

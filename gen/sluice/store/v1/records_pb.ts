@@ -12,7 +12,7 @@ import type { Message } from "npm:@bufbuild/protobuf@2";
  * Describes the file sluice/store/v1/records.proto.
  */
 export const file_sluice_store_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2Uvc3RvcmUvdjEvcmVjb3Jkcy5wcm90bxIPc2x1aWNlLnN0b3JlLnYxIiYKBVBpZWNlEg0KBWVwb2NoGAEgASgNEg4KBmxlbmd0aBgCIAEoBCLYAQoKQmxvYlJlY29yZBIOCgZ0ZW5hbnQYASABKAkSEAoIZmluaXNoZWQYAiABKAgSDQoFZXBvY2gYAyABKA0SEQoJY29tbWl0dGVkGAQgASgEEiYKBnBpZWNlcxgFIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIRCgljb21taXRfaWQYBiABKAkSEQoJc3RyZWFtX2lkGAcgASgJEhAKCHRhaWxfc3VtGAggASgNEiYKA3J1bhgJIAEoCzIZLnNsdWljZS5zdG9yZS52MS5SdW5QbGFjZSIlCghSdW5QbGFjZRIMCgRraW5kGAEgASgJEgsKA2RheRgCIAEoBCKGAQoJUnVuUmVjb3JkEiYKBnBpZWNlcxgBIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIOCgZmb290ZXIYAiABKAQSEAoIbWluX3RpbWUYAyABKAQSEAoIbWF4X3RpbWUYBCABKAQSDQoFaXRlbXMYBSABKAQSDgoGaXNfZGF5GAYgASgIIsgCCgxTdHJlYW1SZWNvcmQSDQoFZXBvY2gYASABKA0SEQoJY29tbWl0dGVkGAIgASgEEhAKCGFjY2VwdGVkGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEhAKCGZpbHRlcmVkGAUgASgEEhIKCmR1cGxpY2F0ZXMYBiABKAQSDQoFYnl0ZXMYByABKAQSEAoDZW5kGAggASgESACIAQESKwoFc3RhdGUYCSABKA4yHC5zbHVpY2Uuc3RvcmUudjEuU3RyZWFtU3RhdGUSEQoJY29tbWl0X2lkGAogASgJEhIKCmZpcnN0X2hhc2gYCyABKAwSEgoKY3JlYXRlZF9hdBgMIAEoBBISCgp1cGRhdGVkX2F0GA0gASgEEicKBnVwbG9hZBgOIAEoCzIXLnNsdWljZS5zdG9yZS52MS5VcGxvYWRCBgoEX2VuZCKOAQoGVXBsb2FkEg8KB2Jsb2JfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAQSFAoMY29udGVudF90eXBlGAQgASgJEhMKC2NodW5rX2NvdW50GAUgASgEEg4KBnNoYTI1NhgGIAEoCRIRCglzdG9yZWRfYXQYByABKAQirwEKEFN0cmVhbVJlamVjdGlvbnMSPwoKcmVqZWN0aW9ucxgBIAMoCzIrLnNsdWljZS5zdG9yZS52MS5TdHJlYW1SZWplY3Rpb25zLlJlamVjdGlvbhpaCglSZWplY3Rpb24SDQoFaW5kZXgYASABKAQSDAoEY29kZRgCIAEoCRINCgVmaWVsZBgDIAEoCRIOCgZyZWFzb24YBCABKAkSEQoJcmV0cnlhYmxlGAUgASgIIqQBCgpGaWxlUmVjb3JkEhEKCWZpbGVfbmFtZRgBIAEoCRIMCgRzaXplGAIgASgEEg4KBnNoYTI1NhgDIAEoDBITCgtjaHVua19jb3VudBgEIAEoBBIUCgxjb250ZW50X3R5cGUYBSABKAkSEgoKY3JlYXRlZF9hdBgGIAEoBBImCgZwaWVjZXMYByADKAsyFi5zbHVpY2Uuc3RvcmUudjEuUGllY2UiggEKDFNlcmllc1JlY29yZBIOCgZzb3VyY2UYASABKAkSDgoGbWV0cmljGAIgASgJEi8KBHRhZ3MYAyADKAsyIS5zbHVpY2Uuc3RvcmUudjEuU2VyaWVzUmVjb3JkLlRhZxohCgNUYWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJKncKC1N0cmVhbVN0YXRlEhwKGFNUUkVBTV9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9TVEFURV9PUEVOEAESGQoVU1RSRUFNX1NUQVRFX0ZJTklTSEVEEAISGAoUU1RSRUFNX1NUQVRFX0VYUElSRUQQA2IGcHJvdG8z");
+  fileDesc("Ch1zbHVpY2Uvc3RvcmUvdjEvcmVjb3Jkcy5wcm90bxIPc2x1aWNlLnN0b3JlLnYxIiYKBVBpZWNlEg0KBWVwb2NoGAEgASgNEg4KBmxlbmd0aBgCIAEoBCLYAQoKQmxvYlJlY29yZBIOCgZ0ZW5hbnQYASABKAkSEAoIZmluaXNoZWQYAiABKAgSDQoFZXBvY2gYAyABKA0SEQoJY29tbWl0dGVkGAQgASgEEiYKBnBpZWNlcxgFIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIRCgljb21taXRfaWQYBiABKAkSEQoJc3RyZWFtX2lkGAcgASgJEhAKCHRhaWxfc3VtGAggASgNEiYKA3J1bhgJIAEoCzIZLnNsdWljZS5zdG9yZS52MS5SdW5QbGFjZSIlCghSdW5QbGFjZRIMCgRraW5kGAEgASgJEgsKA2RheRgCIAEoBCKGAQoJUnVuUmVjb3JkEiYKBnBpZWNlcxgBIAMoCzIWLnNsdWljZS5zdG9yZS52MS5QaWVjZRIOCgZmb290ZXIYAiABKAQSEAoIbWluX3RpbWUYAyABKAQSEAoIbWF4X3RpbWUYBCABKAQSDQoFaXRlbXMYBSABKAQSDgoGaXNfZGF5GAYgASgIIsgCCgxTdHJlYW1SZWNvcmQSDQoFZXBvY2gYASABKA0SEQoJY29tbWl0dGVkGAIgASgEEhAKCGFjY2VwdGVkGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEhAKCGZpbHRlcmVkGAUgASgEEhIKCmR1cGxpY2F0ZXMYBiABKAQSDQoFYnl0ZXMYByABKAQSEAoDZW5kGAggASgESACIAQESKwoFc3RhdGUYCSABKA4yHC5zbHVpY2Uuc3RvcmUudjEuU3RyZWFtU3RhdGUSEQoJY29tbWl0X2lkGAogASgJEhIKCmZpcnN0X2hhc2gYCyABKAwSEgoKY3JlYXRlZF9hdBgMIAEoBBISCgp1cGRhdGVkX2F0GA0gASgEEicKBnVwbG9hZBgOIAEoCzIXLnNsdWljZS5zdG9yZS52MS5VcGxvYWRCBgoEX2VuZCKOAQoGVXBsb2FkEg8KB2Jsb2JfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAQSFAoMY29udGVudF90eXBlGAQgASgJEhMKC2NodW5rX2NvdW50GAUgASgEEg4KBnNoYTI1NhgGIAEoCRIRCglzdG9yZWRfYXQYByABKAQirwEKEFN0cmVhbVJlamVjdGlvbnMSPwoKcmVqZWN0aW9ucxgBIAMoCzIrLnNsdWljZS5zdG9yZS52MS5TdHJlYW1SZWplY3Rpb25zLlJlamVjdGlvbhpaCglSZWplY3Rpb24SDQoFaW5kZXgYASABKAQSDAoEY29kZRgCIAEoCRINCgVmaWVsZBgDIAEoCRIOCgZyZWFzb24YBCABKAkSEQoJcmV0cnlhYmxlGAUgASgIIqQBCgpGaWxlUmVjb3JkEhEKCWZpbGVfbmFtZRgBIAEoCRIMCgRzaXplGAIgASgEEg4KBnNoYTI1NhgDIAEoDBITCgtjaHVua19jb3VudBgEIAEoBBIUCgxjb250ZW50X3R5cGUYBSABKAkSEgoKY3JlYXRlZF9hdBgGIAEoBBImCgZwaWVjZXMYByADKAsyFi5zbHVpY2Uuc3RvcmUudjEuUGllY2Ui+wEKDkRlbGV0aW9uUmVjb3JkEg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSNwoEdGFncxgDIAMoCzIpLnNsdWljZS5zdG9yZS52MS5EZWxldGlvblJlY29yZC5UYWdzRW50cnkSEwoLYXBwbGljYXRpb24YBCABKAkSDAoEZnJvbRgFIAEoBBIKCgJ0bxgGIAEoBBISCgpjcmVhdGVkX2F0GAcgASgEEg8KB2RvbmVfYXQYCCABKAQSDwoHaXNfbG9ncxgJIAEoCBorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKCAQoMU2VyaWVzUmVjb3JkEg4KBnNvdXJjZRgBIAEoCRIOCgZtZXRyaWMYAiABKAkSLwoEdGFncxgDIAMoCzIhLnNsdWljZS5zdG9yZS52MS5TZXJpZXNSZWNvcmQuVGFnGiEKA1RhZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkqdwoLU3RyZWFtU3RhdGUSHAoYU1RSRUFNX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRU1RSRUFNX1NUQVRFX09QRU4QARIZChVTVFJFQU1fU1RBVEVfRklOSVNIRUQQAhIYChRTVFJFQU1fU1RBVEVfRVhQSVJFRBADYgZwcm90bzM");
 
 /**
  * A run of a blob's bytes that one epoch wrote.
@@ -454,6 +454,71 @@ export const FileRecordSchema: GenMessage<FileRecord> = /*@__PURE__*/
   messageDesc(file_sluice_store_v1_records, 7);
 
 /**
+ * What is deleted of points or logs. Conditions that are empty hold for all.
+ *
+ * @generated from message sluice.store.v1.DeletionRecord
+ */
+export type DeletionRecord = Message<"sluice.store.v1.DeletionRecord"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string metric = 2;
+   */
+  metric: string;
+
+  /**
+   * @generated from field: map<string, string> tags = 3;
+   */
+  tags: { [key: string]: string };
+
+  /**
+   * @generated from field: string application = 4;
+   */
+  application: string;
+
+  /**
+   * Milliseconds since the epoch; to is exclusive.
+   *
+   * @generated from field: uint64 from = 5;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: uint64 to = 6;
+   */
+  to: bigint;
+
+  /**
+   * @generated from field: uint64 created_at = 7;
+   */
+  createdAt: bigint;
+
+  /**
+   * 0 until nothing of it is left.
+   *
+   * @generated from field: uint64 done_at = 8;
+   */
+  doneAt: bigint;
+
+  /**
+   * Whether it is of logs.
+   *
+   * @generated from field: bool is_logs = 9;
+   */
+  isLogs: boolean;
+};
+
+/**
+ * Describes the message sluice.store.v1.DeletionRecord.
+ * Use `create(DeletionRecordSchema)` to create a new message.
+ */
+export const DeletionRecordSchema: GenMessage<DeletionRecord> = /*@__PURE__*/
+  messageDesc(file_sluice_store_v1_records, 8);
+
+/**
  * What a series is; the key holds its id.
  *
  * @generated from message sluice.store.v1.SeriesRecord
@@ -482,7 +547,7 @@ export type SeriesRecord = Message<"sluice.store.v1.SeriesRecord"> & {
  * Use `create(SeriesRecordSchema)` to create a new message.
  */
 export const SeriesRecordSchema: GenMessage<SeriesRecord> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 8);
+  messageDesc(file_sluice_store_v1_records, 9);
 
 /**
  * @generated from message sluice.store.v1.SeriesRecord.Tag
@@ -504,7 +569,7 @@ export type SeriesRecord_Tag = Message<"sluice.store.v1.SeriesRecord.Tag"> & {
  * Use `create(SeriesRecord_TagSchema)` to create a new message.
  */
 export const SeriesRecord_TagSchema: GenMessage<SeriesRecord_Tag> = /*@__PURE__*/
-  messageDesc(file_sluice_store_v1_records, 8, 0);
+  messageDesc(file_sluice_store_v1_records, 9, 0);
 
 /**
  * @generated from enum sluice.store.v1.StreamState

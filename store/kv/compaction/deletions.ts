@@ -1,0 +1,118 @@
+/**
+ * Removes from the disk what is deleted: runs and segments that have any of it are written again without it. A deletion for
+ * which nothing is left is done.
+ *
+ * @module
+ */
+import { decodeTime } from "ulid";
+import { DeletionRecordSchema } from "../../../gen/sluice/store/v1/records_pb.ts";
+import {
+  COMPACT_AGE_MS,
+  COMPACT_BYTES,
+  COMPACT_MAX_SEGMENTS,
+  DAY,
+  DELETED_MS,
+  HOUR,
+  KV_MAX_CHECKS,
+} from "../../../limits.ts";
+import { FORMAT } from "../../format/value.ts";
+import { type ActiveDeletion, isOfAllTime, loadDeletions, mayCover, newerThan, ofSeries } from "../deletions.ts";
+import { deletion, type Round } from "../housekeeping/round.ts";
+import { deletedKey, hoursRange, seriesPrefix } from "../keys.ts";
+import { decodeSeries } from "../series_index.ts";
+import type { Entry } from "../kv.ts";
+import { encodeRecord, openValue } from "../records.ts";
+import { daysWith, listRuns } from "../runs/run_list.ts";
+import { makeRun } from "./make_run.ts";
+import type { Merger } from "./mod.ts";
+
+const HOURS_OF_DAY = DAY / HOUR;
+
+/** Returns how many runs it has written. */
+export async function applyDeletions(round: Round, merger: Merger, tenant: string): Promise<number> {
+  const { kv, clock } = round.options;
+  const { list } = await loadDeletions(kv, merger.kind, tenant);
+  const first = Math.floor(Math.min(...list.map(({ items }) => items.from)) / DAY);
+  const end = Math.ceil(Math.max(...list.map(({ items }) => items.to)) / DAY);
+  let made = 0;
+  let isDone = true;
+  for await (const day of daysWith(kv, merger.kind, tenant, first, end)) {
+    const { runs, damaged } = await listRuns(kv, merger.kind, tenant, day, day + 1);
+    if (damaged > 0) isDone = false;
+    for (const run of runs) {
+      if (!mayCover(newerThan(list, run.entry.versionstamp), run.minTime, run.maxTime)) continue;
+      if (await makeRun(round, merger, { tenant, day, isDay: run.isDay }, [run], [])) made++;
+      else isDone = false;
+    }
+    const { batches, isYoung } = await holdingSegments(round, merger, tenant, day, list);
+    if (isYoung) isDone = false;
+    for (const batch of batches) {
+      if (await makeRun(round, merger, { tenant, day, isDay: false }, [], batch)) made++;
+      else isDone = false;
+    }
+  }
+  if (!isDone) return made;
+  if (merger.kind === "points") await removeSeries(round, tenant, list);
+  for (const { id, entry, record } of list) {
+    const value = encodeRecord(DeletionRecordSchema, FORMAT.deletion, clock.now() + DELETED_MS, {
+      ...record,
+      doneAt: BigInt(clock.now()),
+    });
+    await round.atomic([entry], [deletion(entry), { type: "set", key: deletedKey(tenant, id), value }]);
+    await round.pace();
+  }
+  return made;
+}
+
+/** Removes what is noted of series that are deleted as a whole, unless it was noted again since. */
+async function removeSeries(round: Round, tenant: string, list: readonly ActiveDeletion[]): Promise<void> {
+  const { kv } = round.options;
+  const whole = list.filter(({ items }) => isOfAllTime(items));
+  if (whole.length === 0) return;
+  for await (const page of kv.pages({ prefix: seriesPrefix(tenant) }, { batch: KV_MAX_CHECKS - 1 })) {
+    const gone = page.filter((entry) => {
+      const series = kv.decodeOrSkip(entry, () => decodeSeries(entry.value));
+      return series !== undefined && ofSeries(newerThan(whole, entry.versionstamp), series).length > 0;
+    });
+    if (gone.length > 0) await round.atomic(gone, gone.map(deletion));
+    await round.pace();
+  }
+}
+
+/** Segments of a day that have anything of what is deleted, as much at a time as one run takes. */
+async function holdingSegments(
+  round: Round,
+  { kind, format, mayHold }: Merger,
+  tenant: string,
+  day: number,
+  list: readonly ActiveDeletion[],
+): Promise<{ readonly batches: readonly Entry[][]; readonly isYoung: boolean }> {
+  const { kv, clock } = round.options;
+  const batches: Entry[][] = [];
+  let isYoung = false;
+  let bytes = Infinity;
+  for await (const page of kv.pages(hoursRange(kind, tenant, day * HOURS_OF_DAY, (day + 1) * HOURS_OF_DAY))) {
+    for (const entry of page) {
+      const own = newerThan(list, entry.versionstamp);
+      if (own.length === 0) continue;
+      const holds = kv.decodeOrSkip(entry, () => {
+        const payload = openValue(format, 0, entry.value);
+        return payload !== undefined && mayHold(payload, own);
+      });
+      if (!holds) continue;
+      // Followers of logs have yet to read it.
+      if (decodeTime(entry.key[3] as string) + COMPACT_AGE_MS > clock.now()) {
+        isYoung = true;
+        continue;
+      }
+      bytes += entry.value.length;
+      if (bytes > COMPACT_BYTES || batches.at(-1)!.length === COMPACT_MAX_SEGMENTS) {
+        batches.push([]);
+        bytes = entry.value.length;
+      }
+      batches.at(-1)!.push(entry);
+    }
+    await round.pace();
+  }
+  return { batches, isYoung };
+}
