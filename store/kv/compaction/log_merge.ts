@@ -4,6 +4,7 @@
  * @module
  */
 import { HOUR, RUN_BLOOM_BYTES, RUN_SEGMENT_CHARS, RUN_SEGMENT_ENTRIES } from "../../../limits.ts";
+import { openCursors } from "./cursor.ts";
 import { toLogColumns } from "../../format/log_columns.ts";
 import { type PackedLogs, packLogSegments } from "../../format/log_segment.ts";
 import type { StoredLog } from "../../log_types.ts";
@@ -15,29 +16,23 @@ export function compareLogs(a: StoredLog, b: StoredLog): number {
 /** Entries in order, in lists. */
 export type LogSource = AsyncIterator<readonly StoredLog[]> | Iterator<readonly StoredLog[]>;
 
+/** Entries that are handed on at once. */
+const BATCH = 1024;
+
 /** Several sources as one. */
-export async function* mergeLogs(sources: readonly LogSource[]): AsyncGenerator<StoredLog> {
-  const cursors = [];
-  for (const source of sources) {
-    const cursor = { source, list: [] as readonly StoredLog[], at: 0 };
-    if (await refill(cursor)) cursors.push(cursor);
-  }
+export async function* mergeLogs(sources: readonly LogSource[]): AsyncGenerator<readonly StoredLog[]> {
+  const cursors = await openCursors(sources);
+  let merged: StoredLog[] = [];
   while (cursors.length > 0) {
     let least = cursors[0];
-    for (const cursor of cursors) if (compareLogs(cursor.list[cursor.at], least.list[least.at]) < 0) least = cursor;
-    yield least.list[least.at++];
-    if (least.at === least.list.length && !await refill(least)) cursors.splice(cursors.indexOf(least), 1);
+    for (const cursor of cursors) if (compareLogs(cursor.head, least.head) < 0) least = cursor;
+    merged.push(least.head);
+    if (!least.next() && !await least.refill()) cursors.splice(cursors.indexOf(least), 1);
+    if (merged.length < BATCH) continue;
+    yield merged;
+    merged = [];
   }
-}
-
-async function refill(cursor: { source: LogSource; list: readonly StoredLog[]; at: number }): Promise<boolean> {
-  for (;;) {
-    const { done, value } = await cursor.source.next();
-    if (done) return false;
-    cursor.list = value;
-    cursor.at = 0;
-    if (value.length > 0) return true;
-  }
+  if (merged.length > 0) yield merged;
 }
 
 /** A segment of a run, of one hour. */
@@ -46,23 +41,28 @@ export interface PackedRunLogs extends PackedLogs {
 }
 
 /** Packs entries, which come in order, to segments of one hour and up to RUN_SEGMENT_ENTRIES each. */
-export async function* packEntries(entries: AsyncIterable<StoredLog>, origin: string): AsyncGenerator<PackedRunLogs> {
+export async function* packEntries(
+  lists: AsyncIterable<readonly StoredLog[]>,
+  origin: string,
+): AsyncGenerator<PackedRunLogs> {
   let list: StoredLog[] = [];
   let hour = NaN;
   let chars = 0;
   const pack = () =>
     packLogSegments(toLogColumns(list), origin, RUN_BLOOM_BYTES).map((packed) => ({ ...packed, hour }));
-  for await (const entry of entries) {
-    const own = Math.floor(entry.timestamp / HOUR);
-    if (list.length > 0 && (own !== hour || list.length === RUN_SEGMENT_ENTRIES || chars > RUN_SEGMENT_CHARS)) {
-      yield* pack();
-      list = [];
-      chars = 0;
+  for await (const entries of lists) {
+    for (const entry of entries) {
+      const own = Math.floor(entry.timestamp / HOUR);
+      if (list.length > 0 && (own !== hour || list.length === RUN_SEGMENT_ENTRIES || chars > RUN_SEGMENT_CHARS)) {
+        yield* pack();
+        list = [];
+        chars = 0;
+      }
+      hour = own;
+      list.push(entry);
+      chars += entry.message.length;
+      for (const [name, value] of entry.fields) chars += name.length + value.length;
     }
-    hour = own;
-    list.push(entry);
-    chars += entry.message.length;
-    for (const [name, value] of entry.fields) chars += name.length + value.length;
   }
   if (list.length > 0) yield* pack();
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { openCursors } from "./cursor.ts";
 import { RUN_SEGMENT_SAMPLES } from "../../../limits.ts";
 import {
   openPointSegment,
@@ -11,10 +12,17 @@ import {
   type PointSegment,
 } from "../../format/point_segment.ts";
 import { compareSeries } from "../../format/run_footer.ts";
+import { SeriesList } from "../../format/series.ts";
 import type { Series } from "../../types.ts";
 import { type ActiveDeletion, ofSeries, withoutDeleted } from "../deletions.ts";
 
-/** Samples of one series in the order of time; there may be more of it. */
+/** Series that are handed on at once. */
+const BATCH = 256;
+
+/** Samples that a table has room for at first. */
+const FIRST_SAMPLES = 16 * 1024;
+
+/** Samples of one series; there may be more of it. */
 export interface SeriesSamples {
   readonly series: Series;
   readonly timestamps: Float64Array;
@@ -31,46 +39,86 @@ export function* samplesOf(segment: PointSegment, deletions: readonly ActiveDele
   }
 }
 
-/** Gathers segments in whatever order their series have. */
+/** Gathers segments in whatever order their series have: in columns, for most parts are of a few samples. */
 export class SeriesTable {
-  readonly #series = new Map<string, SeriesSamples[]>();
+  readonly #series = new SeriesList();
+  #length = 0;
+  #seriesOf = new Int32Array(FIRST_SAMPLES);
+  #timestamps = new Float64Array(FIRST_SAMPLES);
+  #values = new Float64Array(FIRST_SAMPLES);
 
   /** Adds a segment. Of equal times, samples that are added later count as later. */
   add(segment: PointSegment, deletions: readonly ActiveDeletion[]): void {
-    for (const samples of samplesOf(segment, deletions)) {
-      const known = this.#series.get(samples.series.key);
-      if (known === undefined) this.#series.set(samples.series.key, [samples]);
-      else known.push(samples);
+    for (const { series, timestamps, values } of samplesOf(segment, deletions)) {
+      const end = this.#length + values.length;
+      if (end > this.#values.length) this.#grow(end);
+      this.#seriesOf.fill(this.#series.place(series), this.#length, end);
+      this.#timestamps.set(timestamps, this.#length);
+      this.#values.set(values, this.#length);
+      this.#length = end;
     }
   }
 
   /** All of it in the order of a run. */
   sorted(): SeriesSamples[] {
-    return [...this.#series.values()].sort(([a], [b]) => compareSeries(a.series, b.series)).flat();
+    const { series } = this.#series;
+    const order = Array.from(series.keys()).sort((a, b) => compareSeries(series[a], series[b]));
+    const next = new Int32Array(series.length);
+    for (let i = 0; i < this.#length; i++) next[this.#seriesOf[i]]++;
+    let start = 0;
+    const starts = new Int32Array(series.length);
+    for (const place of order) {
+      const count = next[place];
+      next[place] = starts[place] = start;
+      start += count;
+    }
+    const timestamps = new Float64Array(this.#length);
+    const values = new Float64Array(this.#length);
+    for (let i = 0; i < this.#length; i++) {
+      const at = next[this.#seriesOf[i]]++;
+      timestamps[at] = this.#timestamps[i];
+      values[at] = this.#values[i];
+    }
+    return order.map((place) => ({
+      series: series[place],
+      timestamps: timestamps.subarray(starts[place], next[place]),
+      values: values.subarray(starts[place], next[place]),
+    }));
+  }
+
+  #grow(least: number): void {
+    const size = Math.max(least, 2 * this.#values.length);
+    const grown = <A extends Int32Array | Float64Array>(from: A, to: A): A => (to.set(from), to);
+    this.#seriesOf = grown(this.#seriesOf, new Int32Array(size));
+    this.#timestamps = grown(this.#timestamps, new Float64Array(size));
+    this.#values = grown(this.#values, new Float64Array(size));
   }
 }
 
-/** What goes in the order of a run: pieces of a series follow one another. */
-export type SeriesSource = AsyncIterator<SeriesSamples> | Iterator<SeriesSamples>;
+/** What goes in the order of a run, in lists: pieces of a series follow one another. */
+export type SeriesSource = AsyncIterator<readonly SeriesSamples[]> | Iterator<readonly SeriesSamples[]>;
 
-/**
- * Several sources as one, in their order. Of one series, the samples of the sources before come first.
- */
-export async function* mergeSeries(sources: readonly SeriesSource[]): AsyncGenerator<SeriesSamples> {
-  const heads = await Promise.all(sources.map((source) => source.next()));
-  for (;;) {
-    let least: Series | undefined;
-    for (const { done, value } of heads) {
-      if (!done && (least === undefined || compareSeries(value.series, least) < 0)) least = value.series;
-    }
-    if (least === undefined) return;
-    for (const [i, source] of sources.entries()) {
-      for (let head = heads[i]; !head.done && head.value.series.key === least.key; head = heads[i]) {
-        yield head.value;
-        heads[i] = await source.next();
+/** Several sources as one, in their order. Of one series, the samples of the sources before come first. */
+export async function* mergeSeries(sources: readonly SeriesSource[]): AsyncGenerator<readonly SeriesSamples[]> {
+  const cursors = await openCursors(sources);
+  let merged: SeriesSamples[] = [];
+  while (cursors.length > 0) {
+    let least = cursors[0].head.series;
+    for (const { head: { series } } of cursors) if (compareSeries(series, least) < 0) least = series;
+    for (const cursor of [...cursors]) {
+      while (cursor.head.series.key === least.key) {
+        merged.push(cursor.head);
+        if (cursor.next()) continue;
+        if (await cursor.refill()) continue;
+        cursors.splice(cursors.indexOf(cursor), 1);
+        break;
       }
     }
+    if (merged.length < BATCH) continue;
+    yield merged;
+    merged = [];
   }
+  if (merged.length > 0) yield merged;
 }
 
 /** A segment of a run, with its first and its last series. */
@@ -80,27 +128,29 @@ export interface PackedRunPoints extends PackedPoints {
 }
 
 /** Packs samples, which come in the order of a run, to segments of about RUN_SEGMENT_SAMPLES. */
-export async function* packSeries(samples: AsyncIterable<SeriesSamples>): AsyncGenerator<PackedRunPoints> {
+export async function* packSeries(lists: AsyncIterable<readonly SeriesSamples[]>): AsyncGenerator<PackedRunPoints> {
   let parts: SeriesSamples[] = [];
   let count = 0;
-  for await (const part of samples) {
-    for (let from = 0; from < part.values.length;) {
+  for await (const list of lists) {
+    for (const part of list) {
       // A series of many samples goes over several segments, each of its own time.
-      const to = Math.min(part.values.length, from + RUN_SEGMENT_SAMPLES - count);
-      parts.push({
-        series: part.series,
-        timestamps: part.timestamps.subarray(from, to),
-        values: part.values.subarray(from, to),
-      });
-      count += to - from;
-      from = to;
-      if (count < RUN_SEGMENT_SAMPLES) continue;
-      yield* pack(parts, count);
-      parts = [];
-      count = 0;
+      for (let from = 0; from < part.values.length;) {
+        const to = Math.min(part.values.length, from + RUN_SEGMENT_SAMPLES - count);
+        parts.push(to - from === part.values.length ? part : sliceOf(part, from, to));
+        count += to - from;
+        from = to;
+        if (count < RUN_SEGMENT_SAMPLES) continue;
+        yield* pack(parts, count);
+        parts = [];
+        count = 0;
+      }
     }
   }
   if (count > 0) yield* pack(parts, count);
+}
+
+function sliceOf({ series, timestamps, values }: SeriesSamples, from: number, to: number): SeriesSamples {
+  return { series, timestamps: timestamps.subarray(from, to), values: values.subarray(from, to) };
 }
 
 function* pack(parts: readonly SeriesSamples[], count: number): Generator<PackedRunPoints> {

@@ -39,7 +39,7 @@ export function createPointMerger(reader: PointRuns): Merger {
           await round.pace();
         }
         // Of equal times, what came later counts as later: runs were made before the segments that are left.
-        const sources = [...runs.map((run) => samplesOfRun(reader, run, deletions)), table.sorted().values()];
+        const sources = [...runs.map((run) => samplesOfRun(reader, run, deletions)), [table.sorted()].values()];
         const placed: PointRunSegment[] = [];
         let offset = 0;
         for await (const { bytes, minTime, maxTime, samples, first, last } of packSeries(mergeSeries(sources))) {
@@ -56,6 +56,6 @@ async function* samplesOfRun(reader: PointRuns, run: Run, deletions: readonly Ac
   const own = newerThan(deletions, run.entry.versionstamp);
   for await (const [, payload] of reader.open(run, await reader.segments(run))) {
     if (payload === undefined) throw new DamagedRun(run.id);
-    yield* samplesOf(openPointSegment(payload), own);
+    yield [...samplesOf(openPointSegment(payload), own)];
   }
 }
