@@ -4,7 +4,7 @@
  * @module
  */
 import type { LogInit, PointInit } from "../../client/mod.ts";
-import { DAY, HOUR } from "../../limits.ts";
+import { DAY } from "../../limits.ts";
 import { Random } from "../../tests/store/format/random.ts";
 
 /** Sources; each has as many series as there are metrics. */
@@ -98,5 +98,3 @@ export function* logsOfDay(begin: number, day: number, perDay: number, days: num
 export function beginOf(now: number, days: number): number {
   return Math.floor(now / DAY) * DAY - days * DAY;
 }
-
-export { DAY, HOUR };

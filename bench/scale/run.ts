@@ -12,13 +12,13 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { createSluice } from "../../client/mod.ts";
-import { MIB } from "../../limits.ts";
+import { DAY, MIB } from "../../limits.ts";
 import { ROOT } from "../../scripts/run.ts";
-import { Random } from "../../tests/store/format/random.ts";
 import { startServer, type TestServer } from "../../tests/support/server.ts";
 import { ResidentMemory } from "../memory/resident.ts";
-import { beginOf, DAY, METRICS, SOURCES } from "./data.ts";
-import { type Question, questions } from "./questions.ts";
+import { beginOf, METRICS, SOURCES } from "./data.ts";
+import { askOften, percentile, type Row, sizeOf, table } from "./measure.ts";
+import { questions } from "./questions.ts";
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -131,41 +131,19 @@ async function answer(): Promise<void> {
   await using server = await startServer({ dir, env: { ...env, SLUICE_HOUSEKEEPING_SECONDS: "86400" } });
   using memory = new ResidentMemory(server.pid);
   const sluice = createSluice({ url: server.url });
-  console.log("\n| question | finds, about | p50 ms | p95 ms | aim |\n|---|---|---|---|---|");
-  for (const question of questions(begin + days * DAY, days)) {
-    const { waits, found } = await askOften(question, sluice);
-    const [p50, p95] = [0.5, 0.95].map((q) => waits[Math.floor(q * (waits.length - 1))].toFixed(0));
-    console.log(`| ${question.name} | ${found} | ${p50} | ${p95} | ${question.aim ?? ""} |`);
+  const rows: Row[] = [];
+  for (const { name, aim, ask } of questions(begin + days * DAY, days)) {
+    const row = await askOften(name, times, (random) => ask(sluice, random));
+    rows.push({ ...row, ...aim && { note: `aim ${aim}` } });
   }
-  console.log(`\nmemory of the server: at the most ${memory.summary().peak} MiB`);
+  console.log(`\n${table(rows)}\n`);
+  console.log(`memory of the server: at the most ${memory.summary().peak} MiB`);
   console.log(`on disk: ${mib(await sizeOf(dir))} MiB`);
 }
 
-async function askOften(question: Question, sluice: ReturnType<typeof createSluice>) {
-  const random = new Random(1);
-  const waits: number[] = [];
-  let found = 0;
-  for (let i = 0; i < times; i++) {
-    const start = performance.now();
-    found += await question.ask(sluice, random);
-    waits.push(performance.now() - start);
-  }
-  return { waits: waits.sort((a, b) => a - b), found: Math.round(found / times) };
-}
-
-async function sizeOf(folder: string): Promise<number> {
-  let bytes = 0;
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    const path = `${folder}/${name}`;
-    bytes += isDirectory ? await sizeOf(path) : (await Deno.stat(path).catch(() => ({ size: 0 }))).size;
-  }
-  return bytes;
-}
-
-function percentiles(waits: number[]): string {
-  const sorted = waits.toSorted((a, b) => a - b);
-  const at = (q: number) => sorted[Math.floor(q * (sorted.length - 1))].toFixed(1);
-  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms of ${sorted.length}`;
+function percentiles(waits: readonly number[]): string {
+  const at = (q: number) => percentile(waits, q).toFixed(1);
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms of ${waits.length}`;
 }
 
 function rate(perSecond: number): string {

@@ -22,7 +22,7 @@ export async function conclude(
     if (instance.died) faults.push(`instance ${i} ended by itself: ${instance.stderr}`);
   }
   Deno.env.set("DENO_KV_ACCESS_TOKEN", denokv.env.DENO_KV_ACCESS_TOKEN);
-  const comparison = await compareStores(workload.sent, urls[0], denokv.url, (name) => name === other);
+  const comparison = await compareStores(workload.sent, urls[0], env, (name) => name === other);
   const { summary, damage } = await checkStores(env);
   console.log(`deno task check: ${summary}`);
   faults.push(...workload.faults.map(({ message }) => message), ...damage);

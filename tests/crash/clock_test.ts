@@ -39,7 +39,7 @@ async function assertRefused(send: () => Promise<unknown>, code: keyof typeof Co
 
 /** All that was sent is there, once. */
 async function assertSame(server: ShiftedServer, sent: Parameters<typeof compareStores>[0]): Promise<void> {
-  const comparison = await compareStores(sent, server.url, `${server.dir}/kv.sqlite`);
+  const comparison = await compareStores(sent, server.url, { SLUICE_DATA: server.dir });
   assert(!differs(comparison), comparison.wrong.join("\n"));
 }
 

@@ -76,7 +76,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
         }
         state.hurry = true;
         await Promise.all(plans.map((plan) => client.run(plan)));
-        const comparison = await compareStores(sent, url, `${dir}/kv.sqlite`);
+        const comparison = await compareStores(sent, url, { SLUICE_DATA: dir });
         assert(!differs(comparison), comparison.wrong.join("\n"));
       } finally {
         await first.end("SIGKILL");

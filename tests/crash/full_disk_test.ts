@@ -95,8 +95,7 @@ for (const [what, floor] of [["to the floor", 8 * MIB], ["to the last byte", 0]]
         }, 15_000);
         assertEquals(await visible(sluice), [1, 1]);
         await sluice.files.delete(fileId);
-        const kvPath = `${env.SLUICE_DATA}/kv.sqlite`;
-        const comparison = await compareStores(workload.sent, url, kvPath, (name) => name === "old");
+        const comparison = await compareStores(workload.sent, url, env, (name) => name === "old");
         assert(!differs(comparison), comparison.wrong.join("\n"));
       } finally {
         await instance.end("SIGKILL");

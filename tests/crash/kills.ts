@@ -105,7 +105,7 @@ export async function runKills(options: KillsOptions): Promise<KillsResult> {
     try {
       await serves(last, faults);
       await workload.finish();
-      const comparison = await compareStores(workload.sent, url, `${dir}/kv.sqlite`);
+      const comparison = await compareStores(workload.sent, url, env);
       const { code } = await last.end();
       if (code !== 0) faults.push(`the server ended with ${code} on SIGTERM: ${last.stderr}`);
       faults.push(...workload.faults.map(({ message }) => message));

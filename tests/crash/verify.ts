@@ -4,10 +4,17 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { fromBinary } from "@bufbuild/protobuf";
 import { createSluice } from "../../client/mod.ts";
+import { systemClock } from "../../clock.ts";
+import { readConfig } from "../../config.ts";
+import { RunRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
 import { decodeLogSegment } from "../../store/format/log_reader.ts";
 import { openPointSegment } from "../../store/format/point_reader.ts";
 import { decodeValue } from "../../store/format/value.ts";
+import { systemPlatform } from "../../store/platform.ts";
+import { openRaw } from "../../store/open_raw.ts";
+import { segmentsOfRun } from "../support/run_segments.ts";
 import { doubleOf, messageOf, METRICS, type Series } from "./content.ts";
 import type { Sent } from "./workload.ts";
 
@@ -36,35 +43,53 @@ export function differs({ files, points, logs }: Comparison): boolean {
 }
 
 /**
- * Compares the files that a running server lists and gives out, and the points and entries in the KV store at `kvPath`,
- * a path or URL. Sources and applications for which `isOther` holds are none of the comparison's.
+ * Compares the files that a running server lists and gives out, and the points and entries in the stores that `env` names.
+ * Sources and applications for which `isOther` holds are none of the comparison's.
  */
 export async function compareStores(
   sent: Sent,
   url: string,
-  kvPath: string,
+  env: Readonly<Record<string, string>>,
   isOther: (name: string) => boolean = () => false,
 ): Promise<Comparison> {
   const wrong: string[] = [];
   const files = await compareFiles(sent, url, wrong);
-  using kv = await Deno.openKv(kvPath);
-  const points = new Tally(sent.points, METRICS.length, wrong, isOther);
-  for await (const { key, value } of kv.list<Uint8Array>({ prefix: ["points"] }, { batchSize: 100 })) {
-    intact(key, wrong, () => addPoints(points, value));
-  }
-  const logs = new Tally(sent.logs, 1, wrong, isOther);
-  for await (const { key, value } of kv.list<Uint8Array>({ prefix: ["logs"] }, { batchSize: 100 })) {
-    intact(key, wrong, () => {
-      for (const { application, timestamp, message } of decodeLogSegment(decodeValue(value).payload)) {
-        logs.add(application, 0, timestamp, (i) => messageOf(application, i) === message);
+  const { kv, blobs, close } = await openRaw(readConfig(env), systemPlatform(systemClock));
+  try {
+    const points = new Tally(sent.points, METRICS.length, wrong, isOther);
+    const logs = new Tally(sent.logs, 1, wrong, isOther);
+    const addTo = {
+      points: (segment: Uint8Array) => addPoints(points, segment),
+      logs: (s: Uint8Array) => addLogs(logs, s),
+    };
+    // Runs first: what is moved meanwhile is there twice, and nobody moves anything but a server that runs.
+    for (const kind of ["points", "logs"] as const) {
+      for await (const page of kv.pages({ prefix: ["run", kind] })) {
+        for (const { key, value } of page) {
+          await intact(key, wrong, async () => {
+            const record = fromBinary(RunRecordSchema, decodeValue(value).payload);
+            for (const segment of await segmentsOfRun(blobs, key[4] as string, record)) addTo[kind](segment);
+          });
+        }
       }
-    });
+      for await (const page of kv.pages({ prefix: [kind] })) {
+        for (const { key, value } of page) await intact(key, wrong, () => addTo[kind](decodeValue(value).payload));
+      }
+    }
+    return { files, points: points.difference(), logs: logs.difference(), wrong };
+  } finally {
+    close();
   }
-  return { files, points: points.difference(), logs: logs.difference(), wrong };
 }
 
-function addPoints(tally: Tally, value: Uint8Array): void {
-  const segment = openPointSegment(decodeValue(value).payload);
+function addLogs(tally: Tally, payload: Uint8Array): void {
+  for (const { application, timestamp, message } of decodeLogSegment(payload)) {
+    tally.add(application, 0, timestamp, (i) => messageOf(application, i) === message);
+  }
+}
+
+function addPoints(tally: Tally, payload: Uint8Array): void {
+  const segment = openPointSegment(payload);
   for (let s = 0; s < segment.seriesCount; s++) {
     const { source, metric } = segment.series(s);
     const { timestamps, values } = segment.columns(s);
@@ -75,9 +100,9 @@ function addPoints(tally: Tally, value: Uint8Array): void {
   }
 }
 
-function intact(key: Deno.KvKey, wrong: string[], fn: () => void): void {
+async function intact(key: Deno.KvKey, wrong: string[], fn: () => Promise<void> | void): Promise<void> {
   try {
-    fn();
+    await fn();
   } catch (error) {
     wrong.push(`${key.join("/")} cannot be read: ${error}`);
   }

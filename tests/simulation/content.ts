@@ -12,11 +12,11 @@ import {
 } from "../../gen/sluice/store/v1/records_pb.ts";
 import type { BlobRecord, FileRecord, RunRecord, StreamRecord } from "../../gen/sluice/store/v1/records_pb.ts";
 import { decodeLogSegment } from "../../store/format/log_reader.ts";
-import { decodeLogFooter, decodePointFooter } from "../../store/format/run_footer.ts";
 import { openPointSegment } from "../../store/format/point_reader.ts";
 import { decodeValue, FORMAT } from "../../store/format/value.ts";
 import type { BlobStore } from "../../store/types.ts";
 import { decodeRecord } from "../../store/kv/records.ts";
+import { segmentsOfRun } from "../support/run_segments.ts";
 import { logPart, pointPart } from "./items.ts";
 import type { SimKv } from "./kv.ts";
 
@@ -64,7 +64,7 @@ export async function readContent(kv: SimKv, blobs: BlobStore): Promise<Content>
         const id = (key as string[])[4];
         const record = decodeRecord(RunRecordSchema, FORMAT.run, 0, value)!;
         runs.set(id, record);
-        for (const segment of await segmentsOf(blobs, id, record)) {
+        for (const segment of await segmentsOfRun(blobs, id, record)) {
           if (first === "points") readPoints(segment, add);
           else readLogs(segment, add);
         }
@@ -91,21 +91,6 @@ export async function readContent(kv: SimKv, blobs: BlobStore): Promise<Content>
     }
   }
   return { parts, runs, files, claims, streams, open, blocks, pieces, streamCount };
-}
-
-/** The segments of a run. */
-async function segmentsOf(blobs: BlobStore, id: string, { pieces, footer }: RunRecord): Promise<Uint8Array[]> {
-  const named = pieces.map(({ epoch, length }) => ({ epoch, length: Number(length) }));
-  const size = named.reduce((sum, { length }) => sum + length, 0);
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for await (const part of blobs.read(id, named, { start: 0, end: size })) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  const { format, payload } = decodeValue(bytes.subarray(Number(footer)));
-  const placed = format === FORMAT.pointRunFooter ? decodePointFooter(payload) : decodeLogFooter(payload);
-  return placed.map(({ offset, length }) => decodeValue(bytes.subarray(offset, offset + length)).payload);
 }
 
 function readLogs(payload: Uint8Array, add: (part: string) => void): void {

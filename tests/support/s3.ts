@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { freePort } from "./free_port.ts";
 import { readConfig } from "../../config.ts";
 import type { S3Config } from "../../store/blob/s3_signer.ts";
 import { findProgram } from "../http2/network.ts";
@@ -80,9 +81,4 @@ export async function startS3(): Promise<S3Server> {
       await Deno.remove(dir, { recursive: true });
     },
   };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }
