@@ -291,8 +291,8 @@ export const RETENTION_DAYS = 30;
 export const MAX_RETENTION_DAYS = 36_500;
 /** Default seconds between two rounds of housekeeping. */
 export const HOUSEKEEPING_SECONDS = 60;
-/** How long one step of housekeeping may take, ms. */
-export const HOUSEKEEPING_STEP_MS = 100;
+/** How long one step of housekeeping may take, ms, and the rest after it: commits wait for it. */
+export const HOUSEKEEPING_STEP_MS = 20;
 /**
  * Pages (of KV_LIST_BATCH entries) that one round looks at of what is too much to be looked at in each: claims of files,
  * pieces, records of streams. A million take 50 rounds, and a round some seconds.
@@ -311,8 +311,8 @@ export const COMPACT_SEGMENTS = 256;
 export const COMPACT_FEW = 8;
 /** Segments that one run may take the place of: each is up to two deletions in an atomic of KV_MAX_MUTATIONS. */
 export const COMPACT_MAX_SEGMENTS = 450;
-/** Bytes of segments that are unpacked at once to make a run: some 25 times as many in memory. */
-export const COMPACT_BYTES = 2 * MIB;
+/** Bytes of segments that are unpacked at once to make a run: of logs some 50 times as many in memory. */
+export const COMPACT_BYTES = 1 * MIB;
 /** How old a segment must be, ms, before it may become part of a run: followers of logs have read it by then. */
 export const COMPACT_AGE_MS = 3 * MINUTE;
 /** Runs of a day that are merged at once: each has a segment of its own in memory. */

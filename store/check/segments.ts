@@ -163,13 +163,13 @@ export function* disagreements(
     }
   }
   if (levels.some((count, level) => count !== index.levels[level])) yield "the counts by level";
-  const wrong = [...index.applications].some(([name, count]) => applications.get(name) !== count);
-  if (wrong || (index.applicationsComplete && index.applications.size !== applications.size)) {
+  const wrong = [...index.names.applications].some(([name, count]) => applications.get(name) !== count);
+  if (wrong || (index.names.applicationsComplete && index.names.applications.size !== applications.size)) {
     yield "the counts by application";
   }
   if (
-    index.fieldNames.some((name) => !names.has(name)) ||
-    (index.fieldNamesComplete && index.fieldNames.length !== names.size)
+    index.names.fieldNames.some((name) => !names.has(name)) ||
+    (index.names.fieldNamesComplete && index.names.fieldNames.length !== names.size)
   ) yield "the names of fields";
   if (bloomLacks > 0) yield `its words: the filter lacks ${bloomLacks}`;
 }

@@ -83,10 +83,22 @@ function encodeBloom(
 
 /** @throws {DamagedError} If `bytes` is no index. */
 export function decodeLogIndex(bytes: Uint8Array): LogIndex {
-  return new LogIndex(new ByteReader(bytes));
+  const index = new LogIndex(bytes);
+  void index.names;
+  return index;
 }
 
-/** An index that was decoded. */
+/** The names in an index. */
+interface Names {
+  /** Entries per application; if not complete, of the most frequent ones only. */
+  readonly applications: ReadonlyMap<string, number>;
+  readonly applicationsComplete: boolean;
+  /** Sorted by code units. */
+  readonly fieldNames: readonly string[];
+  readonly fieldNamesComplete: boolean;
+}
+
+/** An index that was decoded, but for its names: those are when they are asked for, and take longer than all else. */
 export class LogIndex {
   /** ms since the epoch, of the earliest and of the latest entry. */
   readonly minTime: number;
@@ -94,27 +106,41 @@ export class LogIndex {
   readonly count: number;
   /** Entries per level, by index into LEVELS. */
   readonly levels: readonly number[];
-  /** Entries per application; if not complete, of the most frequent ones only. */
-  readonly applications: ReadonlyMap<string, number>;
-  readonly applicationsComplete: boolean;
-  /** Sorted by code units. */
-  readonly fieldNames: readonly string[];
-  readonly fieldNamesComplete: boolean;
-  /** See bloom.ts. */
-  readonly bloom: Uint8Array;
+  readonly #rest: Uint8Array;
+  #names: Names | undefined;
+  #bloom: Uint8Array | undefined;
 
-  constructor(reader: ByteReader) {
+  /** @param bloomBytes Where that is known, what the filter takes: then it is had without the names. */
+  constructor(bytes: Uint8Array, bloomBytes?: number) {
+    const reader = new ByteReader(bytes);
     this.minTime = reader.signed();
     this.maxTime = this.minTime + reader.varint();
     this.levels = LEVELS.map(() => reader.varint());
     this.count = this.levels.reduce((sum, count) => sum + count, 0);
-    this.applicationsComplete = readFlag(reader);
-    this.applications = new Map(
+    this.#rest = reader.raw(reader.remaining);
+    if (bloomBytes === undefined) return;
+    if (bloomBytes > this.#rest.length) throw new DamagedError(`Cannot find a filter of ${bloomBytes} bytes`);
+    this.#bloom = this.#rest.subarray(this.#rest.length - bloomBytes);
+  }
+
+  /** @throws {DamagedError} If they cannot be decoded. */
+  get names(): Names {
+    if (this.#names !== undefined) return this.#names;
+    const reader = new ByteReader(this.#rest);
+    const applicationsComplete = readFlag(reader);
+    const applications = new Map(
       Array.from({ length: reader.count(2) }, () => [reader.string(), reader.varint()] as const),
     );
-    this.fieldNamesComplete = readFlag(reader);
-    this.fieldNames = Array.from({ length: reader.count() }, () => reader.string());
-    this.bloom = reader.raw(reader.remaining);
+    const fieldNamesComplete = readFlag(reader);
+    const fieldNames = Array.from({ length: reader.count() }, () => reader.string());
+    this.#bloom = reader.raw(reader.remaining);
+    return this.#names = { applications, applicationsComplete, fieldNames, fieldNamesComplete };
+  }
+
+  /** See bloom.ts. */
+  get bloom(): Uint8Array {
+    if (this.#bloom === undefined) void this.names;
+    return this.#bloom!;
   }
 }
 

@@ -31,7 +31,7 @@ function may(index: LogIndex, condition: LogCondition): boolean {
     case "application":
       return mayBeApplication(index, condition.value);
     case "field":
-      if (index.fieldNamesComplete && !index.fieldNames.includes(condition.name)) return false;
+      if (index.names.fieldNamesComplete && !index.names.fieldNames.includes(condition.name)) return false;
       return mayBeValue(index, condition.name, condition.value);
     case "words":
       return mayHaveWords(index, condition.words);
@@ -52,8 +52,8 @@ export function mayFail(index: LogIndex, condition: LogCondition): boolean {
     case "time":
       return index.minTime < condition.from || index.maxTime >= condition.to;
     case "application":
-      return !index.applicationsComplete ||
-        [...index.applications.keys()].some((name) => !isName(name, condition.value));
+      return !index.names.applicationsComplete ||
+        [...index.names.applications.keys()].some((name) => !isName(name, condition.value));
     case "field":
     case "words":
       return true;
@@ -61,7 +61,7 @@ export function mayFail(index: LogIndex, condition: LogCondition): boolean {
 }
 
 function mayBeApplication(index: LogIndex, value: ValueCondition): boolean {
-  return !index.applicationsComplete || [...index.applications.keys()].some((name) => isName(name, value));
+  return !index.names.applicationsComplete || [...index.names.applications.keys()].some((name) => isName(name, value));
 }
 
 function isName(name: string, value: ValueCondition): boolean {

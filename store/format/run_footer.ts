@@ -14,12 +14,13 @@
  *   of logs, whose segments are sorted by time and are each of one hour:
  *     hour        varint    since the epoch
  *     index       bytes     log_index.ts
+ *     filter      varint    bytes of the index, at its end, that its filter of words takes
  * ```
  *
  * @module
  */
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import { decodeLogIndex, type LogIndex } from "./log_index.ts";
+import { LogIndex } from "./log_index.ts";
 import { DamagedError } from "./value.ts";
 
 /** Where a segment lies in its run. */
@@ -86,15 +87,17 @@ export function decodePointFooter(bytes: Uint8Array): PointRunSegment[] {
 export interface PackedLogSegment extends RunSegment {
   readonly hour: number;
   readonly index: Uint8Array;
+  readonly bloomBytes: number;
 }
 
 export function encodeLogFooter(segments: readonly PackedLogSegment[]): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter(segments.reduce((sum, { index }) => sum + index.length + 16, 16));
   out.varint(segments.length);
-  for (const { length, hour, index } of segments) {
+  for (const { length, hour, index, bloomBytes } of segments) {
     out.varint(length);
     out.varint(hour);
     out.bytes(index);
+    out.varint(bloomBytes);
   }
   return out.finish();
 }
@@ -106,7 +109,7 @@ export function decodeLogFooter(bytes: Uint8Array): LogRunSegment[] {
   const segments = Array.from({ length: reader.count(4) }, () => {
     const length = reader.varint();
     const hour = reader.varint();
-    const index = decodeLogIndex(reader.bytes());
+    const index = new LogIndex(reader.bytes(), reader.varint());
     const segment = { offset, length, hour, index };
     offset += length;
     return segment;

@@ -149,11 +149,11 @@ function valueOf({ application, level, fields }: StoredLog, facet: FacetKey): st
 function indexCounts(index: LogIndex, facet: FacetKey): Iterable<readonly [string, number]> | undefined {
   switch (facet.type) {
     case "application":
-      return index.applicationsComplete ? index.applications : undefined;
+      return index.names.applicationsComplete ? index.names.applications : undefined;
     case "level":
       return index.levels.flatMap((count, level) => count > 0 ? [[LEVELS[level], count] as const] : []);
     case "field":
-      return index.fieldNamesComplete && !index.fieldNames.includes(facet.name) ? [] : undefined;
+      return index.names.fieldNamesComplete && !index.names.fieldNames.includes(facet.name) ? [] : undefined;
   }
 }
 

@@ -277,8 +277,9 @@ export class LogSegments {
 }
 
 /** Whether a deletion may hold for an entry of a segment with this index. */
-function mayHoldFor(items: DeletedItems, { minTime, maxTime, applications, applicationsComplete }: LogIndex): boolean {
+function mayHoldFor(items: DeletedItems, { minTime, maxTime, names }: LogIndex): boolean {
   if (items.kind !== "logs" || minTime >= items.to || maxTime < items.from) return false;
+  const { applications, applicationsComplete } = names;
   return items.application === undefined || !applicationsComplete || applications.has(items.application);
 }
 

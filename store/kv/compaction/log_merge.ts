@@ -4,7 +4,7 @@
  * @module
  */
 import { HOUR, RUN_BLOOM_BYTES, RUN_SEGMENT_CHARS, RUN_SEGMENT_ENTRIES } from "../../../limits.ts";
-import { openCursors } from "./cursor.ts";
+import { Cursor } from "./cursor.ts";
 import { toLogColumns } from "../../format/log_columns.ts";
 import { type PackedLogs, packLogSegments } from "../../format/log_segment.ts";
 import type { StoredLog } from "../../log_types.ts";
@@ -14,18 +14,28 @@ export function compareLogs(a: StoredLog, b: StoredLog): number {
 }
 
 /** Entries in order, in lists. */
-export type LogSource = AsyncIterator<readonly StoredLog[]> | Iterator<readonly StoredLog[]>;
+export interface LogSource {
+  /** None of them is earlier, ms since the epoch: so long it need not be begun. */
+  readonly from: number;
+  readonly lists: AsyncIterator<readonly StoredLog[]> | Iterator<readonly StoredLog[]>;
+}
 
 /** Entries that are handed on at once. */
 const BATCH = 1024;
 
-/** Several sources as one. */
+/** Several sources as one. Those of other hours are begun when their time comes, so that few are in memory at once. */
 export async function* mergeLogs(sources: readonly LogSource[]): AsyncGenerator<readonly StoredLog[]> {
-  const cursors = await openCursors(sources);
+  const pending = sources.toSorted((a, b) => b.from - a.from);
+  const cursors: Cursor<StoredLog>[] = [];
   let merged: StoredLog[] = [];
-  while (cursors.length > 0) {
-    let least = cursors[0];
-    for (const cursor of cursors) if (compareLogs(cursor.head, least.head) < 0) least = cursor;
+  for (;;) {
+    let least = leastOf(cursors);
+    while (pending.length > 0 && !(least && least.head.timestamp < pending.at(-1)!.from)) {
+      const cursor = new Cursor(pending.pop()!.lists);
+      if (await cursor.refill()) cursors.push(cursor);
+      least = leastOf(cursors);
+    }
+    if (least === undefined) break;
     merged.push(least.head);
     if (!least.next() && !await least.refill()) cursors.splice(cursors.indexOf(least), 1);
     if (merged.length < BATCH) continue;
@@ -33,6 +43,12 @@ export async function* mergeLogs(sources: readonly LogSource[]): AsyncGenerator<
     merged = [];
   }
   if (merged.length > 0) yield merged;
+}
+
+function leastOf(cursors: readonly Cursor<StoredLog>[]): Cursor<StoredLog> | undefined {
+  let least = cursors[0];
+  for (const cursor of cursors) if (compareLogs(cursor.head, least.head) < 0) least = cursor;
+  return least;
 }
 
 /** A segment of a run, of one hour. */

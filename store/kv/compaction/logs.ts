@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { decodeLogIndex } from "../../format/log_index.ts";
 import { decodeLogSegment } from "../../format/log_reader.ts";
 import {
   decodeLogFooter,
@@ -46,13 +47,16 @@ export function createLogMerger(reader: LogRuns): Merger {
           await round.pace();
         }
         loose.sort(compareLogs);
-        const sources = [...runs.map((run) => entriesOfRun(reader, run, deletions)), [loose].values()];
+        const sources = [
+          ...runs.map((run) => ({ from: run.minTime, lists: entriesOfRun(reader, run, deletions) })),
+          { from: loose[0]?.timestamp ?? 0, lists: [loose].values() },
+        ];
         const placed: PackedLogSegment[] = [];
         let offset = 0;
         for await (const packed of packEntries(mergeLogs(sources), round.options.newId())) {
           const { segment, index, minTime, maxTime, count, hour } = packed;
           const length = await out.append(segment, { minTime, maxTime, items: count });
-          placed.push({ offset, length, hour, index });
+          placed.push({ offset, length, hour, index, bloomBytes: decodeLogIndex(index).bloom.length });
           offset += length;
         }
         return encodeLogFooter(placed);

@@ -8,7 +8,7 @@
  * ```
  *
  * A run takes the place of what it was made of in one atomic operation, which checks the lease. Whoever dies before leaves
- * a blob that nobody names, which the sweep removes; what is done once is not there to be done again. In steps of 100 ms,
+ * a blob that nobody names, which the sweep removes; what is done once is not there to be done again. In steps of 20 ms,
  * as all housekeeping.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
  * Removes what nobody may see any more: hours past retention, series that are no longer used, uploads that stood still,
- * pieces that nobody names, records of streams that have expired, and journals of logs. In steps of at most a page of keys and 100 ms, so
+ * pieces that nobody names, records of streams that have expired, and journals of logs. In steps of at most a page of keys and 20 ms, so
  * that commits keep their latency.
  *
  * Of several instances over one KV, the one that holds the lease keeps house, and every atomic operation of a round checks

@@ -60,7 +60,7 @@ export class Round {
   }
 
   /**
-   * Call it after everything that takes time. Keeps the lease, and ends a step after 100 ms, so that others get their turn.
+   * Call it after everything that takes time. Keeps the lease, and ends a step after 20 ms, so that others get their turn.
    * Throws when the round is to stop.
    */
   async pace(): Promise<void> {

@@ -19,8 +19,8 @@ export interface RunReaderOptions {
   readonly blobs: BlobStore;
 }
 
-/** What a footer needs in memory for each of its bytes, about. */
-const FOOTER_FACTOR = 3;
+/** What the entry of a segment takes in memory beside its bytes, about. */
+const SEGMENT_BYTES = 500;
 
 /** Reads runs whose footers have segments of type S. */
 export class RunReader<S extends RunSegment> {
@@ -50,7 +50,7 @@ export class RunReader<S extends RunSegment> {
       ensureFilled(decoded, run.footer);
       return decoded;
     });
-    this.#keep(run.id, segments, bytes.length * FOOTER_FACTOR);
+    this.#keep(run.id, segments, bytes.length + segments.length * SEGMENT_BYTES);
     return segments;
   }
 

@@ -46,9 +46,9 @@ Deno.test("mayMatch() is false where time, level, application, field or word rul
   const may = (asked: Asked) => mayMatch(index, conditionOf(asked));
   const mayAt = (from: number, to: number) => mayMatch(index, { type: "time", from, to });
   assertEquals([index.minTime, index.maxTime, index.count], [100, 200, 2]);
-  assertEquals([...index.applications], [["api", 1], ["db", 1]]);
+  assertEquals([...index.names.applications], [["api", 1], ["db", 1]]);
   assertEquals(index.levels, [0, 0, 1, 1, 0, 0]);
-  assertEquals(index.fieldNames, ["user"]);
+  assertEquals(index.names.fieldNames, ["user"]);
   assert(may({}));
   assert(mayAt(200, 300) && mayAt(0, 101) && !mayAt(201, 300) && !mayAt(0, 100));
   assert(may({ minLevel: 3 }) && !may({ minLevel: 4 }));
@@ -70,7 +70,7 @@ Deno.test("encodeLogIndex() stays small on hostile entries, and does not rule ou
     const bytes = indexOf(records);
     assert(bytes.length < 16 * 1024, `${bytes.length} bytes`);
     const index = decodeLogIndex(bytes);
-    assertEquals([index.applicationsComplete, index.fieldNamesComplete], [false, false]);
+    assertEquals([index.names.applicationsComplete, index.names.fieldNamesComplete], [false, false]);
     for (const { application, fields } of records) assert(mayMatch(index, conditionOf({ application, fields })));
   }));
 
@@ -80,7 +80,7 @@ Deno.test("encodeLogIndex() keeps the most frequent applications when there are 
   const index = decodeLogIndex(
     indexOf([...many, { ...record, application: "often" }, { ...record, application: "often" }]),
   );
-  assertEquals([...index.applications][0], ["often", 2]);
+  assertEquals([...index.names.applications][0], ["often", 2]);
 });
 
 Deno.test("decodeLogIndex() refuses damaged bytes or does no harm", () =>
