@@ -4,11 +4,13 @@
  * @module
  */
 
-import { DEPLOY_SHAPE } from "./server.ts";
+import { remoteStores } from "./remote_stores.ts";
+import { DEPLOY_SHAPE, REMOTE_SHAPE } from "./server.ts";
 
 /** Names of the pieces of all blobs. */
 export async function piecesIn(dir: string): Promise<string[]> {
   if (DEPLOY_SHAPE) return [];
+  if (REMOTE_SHAPE) return await (await remoteStores(dir)).objects();
   const pieces: string[] = [];
   for await (const folder of Deno.readDir(`${dir}/blobs`)) {
     for await (const { name } of Deno.readDir(`${dir}/blobs/${folder.name}`)) pieces.push(name);
@@ -19,7 +21,7 @@ export async function piecesIn(dir: string): Promise<string[]> {
 /** All keys of the key-value store whose first part is one of `kinds`, as text. */
 export async function keysIn(dir: string, ...kinds: string[]): Promise<string[]> {
   if (DEPLOY_SHAPE) return [];
-  using kv = await Deno.openKv(`${dir}/kv.sqlite`);
+  using kv = REMOTE_SHAPE ? await (await remoteStores(dir)).openKv() : await Deno.openKv(`${dir}/kv.sqlite`);
   const keys: string[] = [];
   for (const kind of kinds) {
     for await (const { key } of kv.list({ prefix: [kind] })) keys.push(key.map(String).join("/"));

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { remoteStores } from "./remote_stores.ts";
 import { fileURLToPath } from "node:url";
 
 export interface TestServer extends AsyncDisposable {
@@ -36,10 +37,13 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
  * and environment.
  */
 export const DEPLOY_SHAPE = Deno.env.get("SLUICE_TEST_SHAPE") === "deploy";
+/** With SLUICE_TEST_SHAPE=remote, the stores are denokv and an S3 server. */
+export const REMOTE_SHAPE = Deno.env.get("SLUICE_TEST_SHAPE") === "remote";
 const DEPLOY_ENV = { DENO_DEPLOYMENT_ID: "test", SLUICE_KV: ":memory:" };
 
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const dir = options.dir ?? await Deno.makeTempDir({ prefix: "sluice-test-" });
+  const remote = REMOTE_SHAPE ? await remoteStores(dir) : undefined;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -48,7 +52,13 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
       ...options.permissions ?? (DEPLOY_SHAPE ? ["--allow-net", "--allow-env"] : ["-A"]),
       join(ROOT, "main.ts"),
     ],
-    env: { SLUICE_LISTEN: "127.0.0.1:0", SLUICE_DATA: dir, ...DEPLOY_SHAPE && DEPLOY_ENV, ...options.env },
+    env: {
+      SLUICE_LISTEN: "127.0.0.1:0",
+      SLUICE_DATA: dir,
+      ...DEPLOY_SHAPE && DEPLOY_ENV,
+      ...remote?.env,
+      ...options.env,
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -99,6 +109,7 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
     stop,
     async [Symbol.asyncDispose]() {
       await stop();
+      if (!options.dir) await remote?.[Symbol.asyncDispose]();
       if (!options.dir) await Deno.remove(dir, { recursive: true }).catch(() => {});
     },
   };
