@@ -248,6 +248,9 @@ export const MAX_STREAMED_BUCKETS = 1_000_000;
 export const METRICS_PART_BUCKETS = 5000;
 /** Names by which a query groups series. */
 export const MAX_GROUP_BY = 8;
+/** Samples that a query reads, and entries that a search does: some ten seconds of a core. */
+export const MAX_READ_SAMPLES = 500_000_000;
+export const MAX_READ_ENTRIES = 3_000_000;
 /** Samples that a query for increases takes: they are put in order before, at 16 bytes each. */
 export const MAX_INCREASE_SAMPLES = 4_000_000;
 /** Words, and fields, in a search: each is looked for in every entry that the others leave. */

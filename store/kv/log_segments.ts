@@ -7,7 +7,8 @@
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
-import { DAY, HOUR, KV_LIST_BATCH, READ_GROUP_SEGMENTS } from "../../limits.ts";
+import { DAY, HOUR, KV_LIST_BATCH, MAX_READ_ENTRIES, READ_GROUP_SEGMENTS } from "../../limits.ts";
+import { overLimit } from "../../errors.ts";
 import { decodeLogIndex, type LogIndex } from "../format/log_index.ts";
 import { mayMatch } from "../format/log_may_match.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
@@ -29,6 +30,8 @@ export interface LogSegmentsOptions {
   readonly clock: Clock;
   /** How long entries are kept, ms. */
   readonly retention: number;
+  /** Entries that one question may read. Default: MAX_READ_ENTRIES. */
+  readonly maxEntries?: number;
 }
 
 /** What is sought, and when it was: from `from` (inclusive) up to `to` (exclusive), ms since the epoch. */
@@ -83,6 +86,8 @@ export class LogSegments {
   #tally = new Tally();
   /** What is missing is damage, and no run that was replaced. */
   #isCertain = false;
+  /** Entries, in all. */
+  #read = 0;
   #deletions: readonly ActiveDeletion[] = NO_DELETIONS;
 
   constructor(
@@ -144,6 +149,14 @@ export class LogSegments {
     if (entries === undefined) this.#tally.damaged.add(id);
     if (entries === undefined || entries === "expired") return [];
     this.#tally.opened++;
+    this.#read += entries.length;
+    const { maxEntries = MAX_READ_ENTRIES } = this.options;
+    if (this.#read > maxEntries) {
+      throw overLimit(
+        `The question reads more than ${maxEntries} entries: take a shorter range, or name an application, or a word that ` +
+          "few entries have",
+      );
+    }
     return deletions.length === 0 ? entries : entries.filter((entry) => !coversLog(deletions, entry));
   }
 

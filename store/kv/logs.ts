@@ -39,6 +39,8 @@ export interface LogStoreOptions {
   /** How long entries are kept, ms. */
   readonly retention: number;
   readonly runs: LogRuns;
+  /** Entries that one question may read. Default: MAX_READ_ENTRIES. */
+  readonly maxEntries?: number;
 }
 
 interface LogRun extends Contribution {

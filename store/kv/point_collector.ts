@@ -40,12 +40,18 @@ export class PointCollector {
   readonly #groups = new Map<string, Found>();
   #buckets = 0;
   #samples = 0;
+  #samplesRead = 0;
 
-  constructor(readonly query: MetricsQuery, readonly from: number, readonly to: number) {}
+  constructor(
+    readonly query: MetricsQuery,
+    readonly from: number,
+    readonly to: number,
+    private readonly maxSamples: number,
+  ) {}
 
   /** An empty one for the same query. */
   fork(): PointCollector {
-    return new PointCollector(this.query, this.from, this.to);
+    return new PointCollector(this.query, this.from, this.to, this.maxSamples);
   }
 
   /** Adds a segment, if it has anything that the query asks for. Of a damaged one nothing is taken. */
@@ -68,6 +74,7 @@ export class PointCollector {
       for (const [start, rollup] of buckets) this.#bucket(found, start).merge(rollup);
       for (const [key, parts] of samples) for (const part of parts) this.#keep(found, key, part);
     }
+    this.#count(other.#samplesRead);
     this.opened += other.opened;
     this.skipped += other.skipped;
     this.damaged += other.damaged;
@@ -115,10 +122,19 @@ export class PointCollector {
 
   #addColumns(found: Found, series: Series, samples: Samples): void {
     const { timestamps, values } = samples;
+    this.#count(values.length);
     if (this.query.increase) this.#keep(found, series.key, samples);
     for (let j = 0; j < timestamps.length; j++) {
       const t = timestamps[j];
       if (t >= this.from && t < this.to) this.#bucket(found, this.#start(t)).add(t, values[j]);
+    }
+  }
+
+  /** Counts samples that are read one by one. */
+  #count(samples: number): void {
+    this.#samplesRead += samples;
+    if (this.#samplesRead > this.maxSamples) {
+      throw overLimit(`The query reads more than ${this.maxSamples} samples: take a shorter range, or fewer series`);
     }
   }
 

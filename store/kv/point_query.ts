@@ -7,7 +7,7 @@
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
-import { DAY, HOUR } from "../../limits.ts";
+import { DAY, HOUR, MAX_READ_SAMPLES } from "../../limits.ts";
 import { openPointSegment } from "../format/point_segment.ts";
 import type { PointRunSegment } from "../format/run_footer.ts";
 import { FORMAT } from "../format/value.ts";
@@ -25,6 +25,8 @@ export interface PointQueryOptions {
   readonly runs: PointRuns;
   readonly clock: Clock;
   readonly retention: number;
+  /** Samples that one query may read. Default: MAX_READ_SAMPLES. */
+  readonly maxSamples?: number;
 }
 
 export async function queryPoints(
@@ -33,11 +35,11 @@ export async function queryPoints(
   query: MetricsQuery,
   signal: AbortSignal,
 ): Promise<MetricsResult> {
-  const { kv, clock, retention } = options;
+  const { kv, clock, retention, maxSamples = MAX_READ_SAMPLES } = options;
   // A segment outlives its oldest point by up to an hour, so the range says what is past retention.
   const from = Math.max(query.from, clock.now() - retention);
   const { to } = query;
-  const all = new PointCollector(query, from, to);
+  const all = new PointCollector(query, from, to, maxSamples);
   if (from >= to) return all.result();
   const { list: deletions } = await loadDeletions(kv, "points", tenant);
   for await (const day of daysWith(kv, "points", tenant, Math.floor(from / DAY), Math.ceil(to / DAY))) {

@@ -41,6 +41,8 @@ export interface PointStoreOptions {
   /** Series that a tenant may have. */
   readonly maxSeries: number;
   readonly runs: PointRuns;
+  /** Samples that one query may read. Default: MAX_READ_SAMPLES. */
+  readonly maxSamples?: number;
 }
 
 /** The points from `first` up to `end` of a batch. */

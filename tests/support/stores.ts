@@ -26,6 +26,8 @@ export interface TestStoresOptions {
   blobs?: (kv: KvClient) => BlobStore;
   space?: FreeSpace;
   maxSeries?: number;
+  /** Samples, and entries, that one question may read. */
+  maxRead?: number;
   rehash?: (blobs: BlobStore) => Rehash;
   maxStreams?: number;
   clock?: FakeClock;
@@ -68,9 +70,9 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     ...settings,
     files: createFileStore({ ...common, rehash: options.rehash?.(blobs) ?? createInlineRehash(blobs) }),
     streams: createStreamStore(common),
-    points: createPointStore({ ...common, runs: runs.points }),
+    points: createPointStore({ ...common, runs: runs.points, maxSamples: options.maxRead }),
     deletions: createDeletionStore(common),
-    logs: createLogStore({ ...common, runs: runs.logs }),
+    logs: createLogStore({ ...common, runs: runs.logs, maxEntries: options.maxRead }),
     /** One round, which leaves no lease behind. */
     async keepHouse() {
       const removed = await housekeeping.round(NEVER);
