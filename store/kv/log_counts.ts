@@ -17,7 +17,8 @@ import {
   type LogCounts,
   type StoredLog,
 } from "../log_types.ts";
-import { clamped, type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
+import { clamped } from "./log_range.ts";
+import { type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
 export async function countLogs(
   options: LogSegmentsOptions,

@@ -6,7 +6,8 @@
  */
 import { matchesLog } from "../format/log_match.ts";
 import type { LogSearch, LogSearchResult, StoredLog } from "../log_types.ts";
-import { clamped, type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
+import { clamped } from "./log_range.ts";
+import { type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
 export async function searchLogs(
   options: LogSegmentsOptions,

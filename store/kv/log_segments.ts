@@ -14,13 +14,13 @@ import { mayMatch } from "../format/log_may_match.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
 import type { LogRunSegment } from "../format/run_footer.ts";
 import { DamagedError, FORMAT } from "../format/value.ts";
-import { type LogCondition, timesOf } from "../log_condition.ts";
 import type { DeletedItems } from "../deletion_types.ts";
 import type { StoredLog } from "../log_types.ts";
 import type { LogRuns } from "./compaction/logs.ts";
 import { type ActiveDeletion, coversLog, loadDeletions, newerThan, NO_DELETIONS } from "./deletions.ts";
 import { hoursRange, segmentKey } from "./keys.ts";
 import type { Entry, KvClient } from "./kv.ts";
+import type { LogRangeSearch } from "./log_range.ts";
 import { openValue } from "./records.ts";
 import { daysWith, listRuns, readStable, type Run, type RunList } from "./runs/run_list.ts";
 
@@ -32,13 +32,6 @@ export interface LogSegmentsOptions {
   readonly retention: number;
   /** Entries that one question may read. Default: MAX_READ_ENTRIES. */
   readonly maxEntries?: number;
-}
-
-/** What is sought, and when it was: from `from` (inclusive) up to `to` (exclusive), ms since the epoch. */
-export interface LogRangeSearch {
-  readonly where: LogCondition;
-  readonly from: number;
-  readonly to: number;
 }
 
 /** A segment that may hold what is sought. */
@@ -294,14 +287,4 @@ function mayHoldFor(items: DeletedItems, { minTime, maxTime, names }: LogIndex):
   if (items.kind !== "logs" || minTime >= items.to || maxTime < items.from) return false;
   const { applications, applicationsComplete } = names;
   return items.application === undefined || !applicationsComplete || applications.has(items.application);
-}
-
-/** The search within what is retained, and within the times that its condition names. */
-export function clamped<S extends LogRangeSearch>(search: S, { clock, retention }: LogSegmentsOptions): S {
-  const times = timesOf(search.where);
-  return {
-    ...search,
-    from: Math.max(search.from, clock.now() - retention, times.from),
-    to: Math.min(search.to, times.to),
-  };
 }
