@@ -1,6 +1,6 @@
 /**
  * The same data and questions, or the nearest that there are, for VictoriaMetrics and VictoriaLogs:
- * `deno task bench:scale:peers [--points N] [--logs N] [--days N] [--times N]`. Needs both on PATH:
+ * `deno task bench:scale:peers [--points N] [--logs N] [--days N] [--times N] [--only metrics|logs]`. Needs both on PATH:
  *
  *     go install github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics@v1.102.0
  *     go install github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-logs@v1.102.0
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     logs: { type: "string", default: "10000000" },
     days: { type: "string", default: "30" },
     times: { type: "string", default: "50" },
+    only: { type: "string" },
   },
 });
 const [points, logs, days, times] = [values.points, values.logs, values.days, values.times].map(Number);
@@ -164,15 +165,15 @@ async function measureLogs(): Promise<void> {
     const { start, end } = range(random, length);
     const text = await ask(`${peer.url}/select/logsql/query`, {
       query: make(random),
-      start: ns(start),
-      end: ns(end),
+      start: iso(start),
+      end: iso(end),
       limit: 100,
     });
     return text.split("\n").length - 1;
   };
   const hits = (step: string) => async (random: Random) => {
     const { start, end } = range(random, DAY);
-    const parameters = { query: "*", start: ns(start), end: ns(end), step, field: "level" };
+    const parameters = { query: "*", start: iso(start), end: iso(end), step, field: "level" };
     return (await ask(`${peer.url}/select/logsql/hits`, parameters)).length;
   };
   const month = days * DAY;
@@ -199,8 +200,7 @@ async function measureLogs(): Promise<void> {
   console.log(`${table(rows)}\nmemory: at the most ${peer.memory.summary().peak} MiB\n`);
 }
 
-/** Nanoseconds since the epoch, as VictoriaLogs takes times. */
-const ns = (ms: number): string => `${ms}000000`;
+const iso = (ms: number): string => new Date(ms).toISOString();
 
-await measureMetrics();
-await measureLogs();
+if (values.only !== "logs") await measureMetrics();
+if (values.only !== "metrics") await measureLogs();
