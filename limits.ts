@@ -320,6 +320,8 @@ export const COMPACT_BYTES = 1 * MIB;
 export const COMPACT_AGE_MS = 3 * MINUTE;
 /** Runs of a day that are merged at once: each has a segment of its own in memory. */
 export const COMPACT_MAX_RUNS = 64;
+/** How long one round of housekeeping compacts, ms: then what has expired has its turn again. */
+export const COMPACT_ROUND_MS = 1 * MINUTE;
 /** Default hours after its end that a day is made one run: late items mostly are there by then. */
 export const COLD_HOURS = 6;
 /** Samples of a run's segment: what a question for one series reads and inflates of a day. */

@@ -102,8 +102,20 @@ export async function openStores(
   const blobs = openBlobs(config, kv, platform);
   const runs = { points: createPointRuns({ kv, blobs }), logs: createLogRuns({ kv, blobs }) };
   const expiry = { retention, uploadExpiry, streamLifetime, coldAfter, compactFrom };
-  const mergers = [createPointMerger(runs.points), createLogMerger(runs.logs)];
-  const housekeeping = new Housekeeping({ kv, committer, blobs, clock, newId, mergers, holder: newId(), ...expiry });
+  // Blobs in memory are gone when the process ends: what is in a KV that stays is not moved there.
+  const canMove = config.blobs.kind !== "memory" || config.kv === ":memory:";
+  const mergers = canMove ? [createPointMerger(runs.points), createLogMerger(runs.logs)] : [];
+  const housekeeping = new Housekeeping({
+    space,
+    kv,
+    committer,
+    blobs,
+    clock,
+    newId,
+    mergers,
+    holder: newId(),
+    ...expiry,
+  });
   const files = createFileStore({ kv, committer, blobs, space, clock, newId, uploadExpiry, rehash: rehash(blobs) });
   return {
     streams: createStreamStore({ kv, committer, newId, streamLifetime, maxStreams }),

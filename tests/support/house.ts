@@ -8,6 +8,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { BlobRecordSchema, StreamRecordSchema, StreamState } from "../../gen/sluice/store/v1/records_pb.ts";
 import { COMPACT_FEW, DAY, HOUR } from "../../limits.ts";
 import { createMemoryBlobStore } from "../../store/blob/memory.ts";
+import { unlimitedSpace } from "../../store/free_space.ts";
 import { encodeValue, FORMAT } from "../../store/format/value.ts";
 import { Housekeeping, type Kept } from "../../store/kv/housekeeping/mod.ts";
 import {
@@ -49,7 +50,14 @@ export async function openHouse() {
     instance(holder: string, interfere?: Interfere) {
       const instance = createInstance(db, interfere);
       instance.clock.time = START;
-      const housekeeping = new Housekeeping({ ...instance, blobs, holder, mergers: [], ...SETTINGS });
+      const housekeeping = new Housekeeping({
+        ...instance,
+        blobs,
+        holder,
+        mergers: [],
+        space: unlimitedSpace,
+        ...SETTINGS,
+      });
       return { ...instance, housekeeping, round: () => housekeeping.round(new AbortController().signal) };
     },
     /** All keys but the lease's, as text. */

@@ -23,35 +23,33 @@ import { decodeSeries } from "../series_index.ts";
 import type { Entry } from "../kv.ts";
 import { encodeRecord, openValue } from "../records.ts";
 import { daysWith, listRuns } from "../runs/run_list.ts";
-import { makeRun } from "./make_run.ts";
 import type { Merger } from "./mod.ts";
+import type { Steps } from "./steps.ts";
 
 const HOURS_OF_DAY = DAY / HOUR;
 
-/** Returns how many runs it has written. */
-export async function applyDeletions(round: Round, merger: Merger, tenant: string): Promise<number> {
+/** Writes again what has any of what a tenant has deleted. */
+export async function applyDeletions(steps: Steps, merger: Merger, tenant: string): Promise<void> {
+  const { round } = steps;
   const { kv, clock } = round.options;
   const { list } = await loadDeletions(kv, merger.kind, tenant);
   const first = Math.floor(Math.min(...list.map(({ items }) => items.from)) / DAY);
   const end = Math.ceil(Math.max(...list.map(({ items }) => items.to)) / DAY);
-  let made = 0;
   let isDone = true;
   for await (const day of daysWith(kv, merger.kind, tenant, first, end)) {
     const { runs, damaged } = await listRuns(kv, merger.kind, tenant, day, day + 1);
     if (damaged > 0) isDone = false;
     for (const run of runs) {
       if (!mayCover(newerThan(list, run.entry.versionstamp), run.minTime, run.maxTime)) continue;
-      if (await makeRun(round, merger, { tenant, day, isDay: run.isDay }, [run], [])) made++;
-      else isDone = false;
+      if (!await steps.makeRun(merger, { tenant, day, isDay: run.isDay }, [run], [])) isDone = false;
     }
     const { batches, isYoung } = await holdingSegments(round, merger, tenant, day, list);
     if (isYoung) isDone = false;
     for (const batch of batches) {
-      if (await makeRun(round, merger, { tenant, day, isDay: false }, [], batch)) made++;
-      else isDone = false;
+      if (!await steps.makeRun(merger, { tenant, day, isDay: false }, [], batch)) isDone = false;
     }
   }
-  if (!isDone) return made;
+  if (!isDone) return;
   if (merger.kind === "points") await removeSeries(round, tenant, list);
   for (const { id, entry, record } of list) {
     const value = encodeRecord(DeletionRecordSchema, FORMAT.deletion, clock.now() + DELETED_MS, {
@@ -61,7 +59,6 @@ export async function applyDeletions(round: Round, merger: Merger, tenant: strin
     await round.atomic([entry], [deletion(entry), { type: "set", key: deletedKey(tenant, id), value }]);
     await round.pace();
   }
-  return made;
 }
 
 /** Removes what is noted of series that are deleted as a whole, unless it was noted again since. */

@@ -31,7 +31,7 @@ import type { Entry } from "../kv.ts";
 import { daysWith, listRuns, type Run } from "../runs/run_list.ts";
 import type { RunWriter } from "../runs/run_writer.ts";
 import { applyDeletions } from "./deletions.ts";
-import { makeRun } from "./make_run.ts";
+import { Steps, StepsOver } from "./steps.ts";
 
 /** How the items of a kind are merged. */
 export interface Merger {
@@ -68,28 +68,33 @@ const HOURS_OF_DAY = DAY / HOUR;
 export class Compaction {
   constructor(private readonly options: CompactionOptions) {}
 
-  /** Returns how many runs were made. */
+  /** Does what there is to do, for a minute or so: the next round goes on. Returns how many runs were made. */
   async round(round: Round): Promise<number> {
-    let made = 0;
-    for (const merger of this.options.mergers) {
-      for await (const tenant of tenantsOf(round.options.kv, ["deletion", merger.kind])) {
-        made += await applyDeletions(round, merger, tenant);
-      }
-      for await (const tenant of tenantsOf(round.options.kv, [merger.kind])) {
-        made += await this.#compactHours(round, merger, tenant);
-      }
-      for (const tenant of await tenantsWithAny(round, merger.kind)) {
-        made += await this.#compactDays(round, merger, tenant);
-      }
+    const steps = new Steps(round);
+    try {
+      for (const merger of this.options.mergers) await this.#compact(steps, merger);
+    } catch (error) {
+      if (!(error instanceof StepsOver)) throw error;
     }
-    return made;
+    return steps.made;
+  }
+
+  async #compact(steps: Steps, merger: Merger): Promise<void> {
+    const { round } = steps;
+    for await (const tenant of tenantsOf(round.options.kv, ["deletion", merger.kind])) {
+      await applyDeletions(steps, merger, tenant);
+    }
+    for await (const tenant of tenantsOf(round.options.kv, [merger.kind])) {
+      await this.#compactHours(steps, merger, tenant);
+    }
+    for (const tenant of await tenantsWithAny(round, merger.kind)) await this.#compactDays(steps, merger, tenant);
   }
 
   /** Makes runs of an hour's segments, where there are enough. */
-  async #compactHours(round: Round, merger: Merger, tenant: string): Promise<number> {
+  async #compactHours(steps: Steps, merger: Merger, tenant: string): Promise<void> {
+    const { round } = steps;
     const { kv, clock } = round.options;
     const isOver = (hour: number) => (hour + 1) * HOUR + COMPACT_AGE_MS <= clock.now();
-    let made = 0;
     let hour = NaN;
     let taken: Entry[] = [];
     let bytes = 0;
@@ -98,9 +103,7 @@ export class Compaction {
       taken = [];
       bytes = 0;
       if (entries.length < (isOver(hour) ? this.options.compactFrom : COMPACT_SEGMENTS)) return;
-      if (await makeRun(round, merger, { tenant, day: Math.floor(hour / HOURS_OF_DAY), isDay: false }, [], entries)) {
-        made++;
-      }
+      await steps.makeRun(merger, { tenant, day: Math.floor(hour / HOURS_OF_DAY), isDay: false }, [], entries);
     };
     for await (const page of kv.pages(hoursRange(merger.kind, tenant, 0, Infinity))) {
       for (const entry of page) {
@@ -117,14 +120,13 @@ export class Compaction {
       await round.pace();
     }
     await compact();
-    return made;
   }
 
   /** Makes one run of each day that is over. */
-  async #compactDays(round: Round, merger: Merger, tenant: string): Promise<number> {
+  async #compactDays(steps: Steps, merger: Merger, tenant: string): Promise<void> {
+    const { round } = steps;
     const { kv, clock } = round.options;
     const end = Math.floor((clock.now() - this.options.coldAfter) / DAY);
-    let made = 0;
     for await (const day of daysWith(kv, merger.kind, tenant, 0, end)) {
       const { runs: ofDay } = await listRuns(kv, merger.kind, tenant, day, day + 1);
       const segments = await this.#segmentsOf(round, merger.kind, tenant, day);
@@ -133,11 +135,8 @@ export class Compaction {
       // for of equal times what came later counts as later.
       const chosen = ofDay.toSorted((a, b) => a.size - b.size).slice(0, COMPACT_MAX_RUNS)
         .sort((a, b) => a.id < b.id ? -1 : 1);
-      if (await makeRun(round, merger, { tenant, day, isDay: chosen.length === ofDay.length }, chosen, segments)) {
-        made++;
-      }
+      await steps.makeRun(merger, { tenant, day, isDay: chosen.length === ofDay.length }, chosen, segments);
     }
-    return made;
   }
 
   /** Whether a day that is over is to be written again. */

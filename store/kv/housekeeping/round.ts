@@ -6,6 +6,7 @@
 import type { Clock } from "../../../clock.ts";
 import { HOUSEKEEPING_STEP_MS } from "../../../limits.ts";
 import { decodeValue } from "../../format/value.ts";
+import type { FreeSpace } from "../../free_space.ts";
 import type { BlobStore, Mutation } from "../../types.ts";
 import type { Committer } from "../committer.ts";
 import type { Merger } from "../compaction/mod.ts";
@@ -16,6 +17,7 @@ export interface HousekeepingOptions {
   readonly kv: KvClient;
   readonly committer: Committer;
   readonly blobs: BlobStore;
+  readonly space: FreeSpace;
   readonly clock: Clock;
   /** A ULID of this moment. */
   newId(): string;
