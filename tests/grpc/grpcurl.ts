@@ -20,6 +20,7 @@ Deno.test("grpcurl list: names all services and their other names", async () => 
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
     "sluice.v1.DataCollectionService",
+    "sluice.v1.DeletionService",
     "sluice.v1.FileUploadService",
     "sluice.v1.QueryService",
     "sluice.v1.StreamService",
@@ -96,5 +97,5 @@ Deno.test("grpcurl: reflection v1 and v1alpha answer alike", async () => {
     return JSON.parse(await grpcurl(["-d", '{"list_services":""}', target, method]));
   }));
   assertEquals(answers[0], answers[1]);
-  assertEquals(answers[0].listServicesResponse.service.length, 10);
+  assertEquals(answers[0].listServicesResponse.service.length, 11);
 });
