@@ -33,7 +33,11 @@ export async function watchCompaction(world: World, options: CompactionOptions):
   const { scheduler, random } = world;
   const content = await readContent(around.kv, blobs);
   const finished = sent.filter(({ client }) => client.outcome === "finished");
-  for (const { instance } of nodes) instance.clock.offset += DAY + 7 * HOUR;
+  for (const node of nodes) {
+    node.instance.clock.offset += DAY + 7 * HOUR;
+    // All of them find something to do at the same time.
+    scheduler.after(random.between(0, 20), () => node.wake());
+  }
   world.faults.resume();
   let isOver = false;
   const ask = async () => {

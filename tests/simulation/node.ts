@@ -43,6 +43,7 @@ export class Node {
   readonly instance: Instance;
   #open: Open | undefined;
   #process: Process | undefined;
+  #woken = Promise.withResolvers<void>();
 
   constructor(
     private readonly world: World,
@@ -61,6 +62,12 @@ export class Node {
   /** Its process, unless it waits to be started again. */
   get process(): Process | undefined {
     return this.#process;
+  }
+
+  /** Lets it keep house at once. */
+  wake(): void {
+    this.#woken.resolve();
+    this.#woken = Promise.withResolvers();
   }
 
   start(): void {
@@ -106,7 +113,7 @@ export class Node {
     const { random } = this.world;
     const never = new AbortController().signal;
     for (;;) {
-      await process.sleep(random.between(5_000, 60_000));
+      await Promise.race([process.sleep(random.between(5_000, 60_000)), this.#woken.promise]);
       if (this.world.isOver) return;
       try {
         await stores.keepHouse(never);
