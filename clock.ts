@@ -23,3 +23,19 @@ export const systemClock: Clock = {
     return () => clearTimeout(id);
   },
 };
+
+/** Resolves after `ms`; throws the signal's reason if that aborts first. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      cancel();
+      reject(signal.reason);
+    };
+    const cancel = clock.setTimer(ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort);
+  });
+}

@@ -4,7 +4,7 @@
  * @module
  */
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
-import type { Clock } from "../clock.ts";
+import { type Clock, pause } from "../clock.ts";
 import { type Health, HealthCheckResponse_ServingStatus as Status } from "../gen/grpc/health/v1/health_pb.ts";
 import { HEALTH_WATCH_MS } from "../limits.ts";
 
@@ -27,19 +27,12 @@ export function createHealth(
 
     async *watch({ service }, { signal }) {
       let last: Status | undefined;
-      while (!signal.aborted) {
+      // Ends by what aborts the signal, never by itself: to a client whose deadline passed, an OK would be wrong.
+      for (;;) {
         const status = await statusOf(service);
         if (status !== last) yield { status };
         last = status;
-        await new Promise<void>((resolve) => {
-          const end = () => {
-            signal.removeEventListener("abort", end);
-            cancel();
-            resolve();
-          };
-          const cancel = clock.setTimer(HEALTH_WATCH_MS, end);
-          signal.addEventListener("abort", end);
-        });
+        await pause(clock, HEALTH_WATCH_MS, signal);
       }
     },
   };

@@ -4,7 +4,7 @@
  * @module
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { Clock } from "../clock.ts";
+import { type Clock, pause } from "../clock.ts";
 import { invalidArgument, notFound } from "../errors.ts";
 import {
   type GetStreamRequest,
@@ -20,7 +20,6 @@ import {
 } from "../gen/sluice/v1/stream_pb.ts";
 import { MAX_WATCHED_STREAMS, MIN_WATCH_STREAMS_MS, WATCH_STREAMS_MS, WATCHED_MS } from "../limits.ts";
 import type { StreamInfo, StreamKind as Kind, StreamStore } from "../store/stream_types.ts";
-import { AbortableWait } from "../abortable.ts";
 import type { Call } from "./call.ts";
 import { pageSize } from "./paging.ts";
 import { logsReceipt, pointsReceipt, uploadReceipt } from "./receipts.ts";
@@ -146,15 +145,4 @@ function resultOf(info: StreamInfo): MessageInitShape<typeof StreamInfoSchema>["
   if (info.kind === "points") return { case: "points", value: pointsReceipt(info, 0) };
   if (info.kind === "logs") return { case: "logs", value: logsReceipt(info) };
   return info.file && info.state === "finished" ? { case: "upload", value: uploadReceipt(info.file) } : undefined;
-}
-
-async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  const wait = new AbortableWait(signal);
-  let cancel = () => {};
-  try {
-    await wait.for(new Promise<void>((resolve) => cancel = clock.setTimer(ms, resolve)));
-  } finally {
-    cancel();
-    wait.end();
-  }
 }

@@ -6,13 +6,14 @@
  */
 import { Buffer } from "node:buffer";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { pause } from "../../clock.ts";
 import { unavailable } from "../../errors.ts";
 import { S3_ATTEMPT_MS, S3_MAX_RETRY_MS, S3_RETRY_MS, S3_TIMEOUT_MS, S3_UPLOAD_BYTES } from "../../limits.ts";
 import type { Platform } from "../platform.ts";
 import { ByteGate } from "./byte_gate.ts";
 import { errorCode, type Listing, parseListing } from "./s3_listing.ts";
 import { createSigner, type S3Config, type S3Sign } from "./s3_signer.ts";
-import { pause, within } from "./s3_time.ts";
+import { within } from "./s3_time.ts";
 
 export type S3Platform = Pick<Platform, "fetch" | "clock" | "random" | "digest">;
 

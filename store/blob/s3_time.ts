@@ -32,19 +32,3 @@ export async function within<T>(
     ended?.removeEventListener("abort", onEnded);
   }
 }
-
-/** Resolves after `ms`; throws the signal's reason if that aborts first. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      cancel();
-      reject(signal.reason);
-    };
-    const cancel = clock.setTimer(ms, () => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    });
-    signal.addEventListener("abort", onAbort);
-  });
-}

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../../clock.ts";
+import { type Clock, pause } from "../../../clock.ts";
 import { HOUSEKEEPING_STEP_MS } from "../../../limits.ts";
 import { decodeValue } from "../../format/value.ts";
 import type { FreeSpace } from "../../free_space.ts";
@@ -70,8 +70,7 @@ export class Round {
     this.signal.throwIfAborted();
     await this.lease.renew();
     if (clock.elapsed() - this.#stepBegan < HOUSEKEEPING_STEP_MS) return;
-    await new Promise<void>((resolve) => clock.setTimer(HOUSEKEEPING_STEP_MS, resolve));
-    this.signal.throwIfAborted();
+    await pause(clock, HOUSEKEEPING_STEP_MS, this.signal);
     this.#stepBegan = clock.elapsed();
   }
 
