@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import type { DecodedLogs } from "../decode/logs.ts";
 import type { DecodedPoints } from "../decode/points.ts";
-import { decodeUtf8 } from "../store/format/bytes.ts";
+import { decodeUtf8 } from "../store/format/byte_reader.ts";
 import { sortTags } from "../store/format/series.ts";
 
 const HASH_BYTES = 16;

@@ -5,7 +5,7 @@
  */
 import type { DecodedLogs, LogEntryShape } from "../decode/logs.ts";
 import { MAX_LOG_FIELD_BYTES, MAX_LOG_FIELDS, MAX_LOG_MESSAGE_BYTES, MAX_NAME_BYTES } from "../limits.ts";
-import { decodeUtf8 } from "../store/format/bytes.ts";
+import { decodeUtf8 } from "../store/format/byte_reader.ts";
 import { joinLogs, type LogRange } from "../store/format/log_columns.ts";
 import { LEVELS, type LogBatch, type LogShape } from "../store/log_types.ts";
 import { parseLevel } from "./log_level.ts";

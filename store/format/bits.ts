@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ByteWriter } from "./bytes.ts";
+import type { ByteWriter } from "./byte_writer.ts";
 import { DamagedError } from "./value.ts";
 
 /** Appends bits to a ByteWriter. Nothing else may write to it until `finish()`. */

@@ -17,7 +17,7 @@
  * @module
  */
 import { MAX_BLOOM_BYTES, MAX_TOKEN_BYTES } from "../../limits.ts";
-import { decodeUtf8 } from "./bytes.ts";
+import { decodeUtf8 } from "./byte_reader.ts";
 import { ASCII_WORD, forEachToken } from "./tokens.ts";
 
 const BITS_PER_TOKEN = 10;

@@ -25,7 +25,7 @@
  * @module
  */
 import { BitReader, BitWriter } from "./bits.ts";
-import { ByteWriter } from "./bytes.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import { readIntegers, writeIntegers } from "./integers.ts";
 import { DamagedError } from "./value.ts";
 

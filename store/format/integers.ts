@@ -25,7 +25,8 @@
  * @module
  */
 import { BitReader, BitWriter } from "./bits.ts";
-import { ByteReader, type ByteWriter } from "./bytes.ts";
+import { ByteReader } from "./byte_reader.ts";
+import type { ByteWriter } from "./byte_writer.ts";
 import { DamagedError } from "./value.ts";
 
 /** Stands for the length of a residual that does not fit 32 bits. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { LogBatch, LogRecord, LogShape, StoredLog } from "../log_types.ts";
-import { ByteWriter } from "./bytes.ts";
+import { ByteWriter } from "./byte_writer.ts";
 
 /** Entries to be packed. Those that were stored before have an id. */
 export interface LogColumns extends LogBatch {

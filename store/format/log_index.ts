@@ -20,7 +20,8 @@
 import { KIB, MAX_BLOOM_BYTES } from "../../limits.ts";
 import { LEVELS, type LogBatch } from "../log_types.ts";
 import { BloomBuilder, type FieldPrefix, fieldPrefix } from "./bloom.ts";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader } from "./byte_reader.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import { DamagedError } from "./value.ts";
 
 /** Bytes of a list of names: 15 of the longest, hundreds of ordinary ones. */

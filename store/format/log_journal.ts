@@ -8,7 +8,8 @@
  *
  * @module
  */
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader } from "./byte_reader.ts";
+import { ByteWriter } from "./byte_writer.ts";
 
 /** Where a segment is. */
 export interface JournalSegment {

@@ -4,81 +4,119 @@
  * @module
  */
 import type { LogCondition, ValueCondition } from "../log_condition.ts";
-import type { LogRecord } from "../log_types.ts";
+import type { LogRow } from "./log_row.ts";
 import { findFolded, foldWord } from "./tokens.ts";
 
 /** A decimal number, as people and programs write it. */
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 
-/** Whether an entry meets a condition. */
-export function matchesLog(record: LogRecord, condition: LogCondition): boolean {
-  return matches(new FoldedLog(record), condition);
+export type LogMatcher = (entry: LogRow) => boolean;
+
+/** Says of entries whether they meet a condition. */
+export function logMatcher(condition: LogCondition): LogMatcher {
+  switch (condition.type) {
+    case "all": {
+      const parts = cheapestFirst(condition.of).map(logMatcher);
+      return (entry) => parts.every((isMet) => isMet(entry));
+    }
+    case "any": {
+      const parts = cheapestFirst(condition.of).map(logMatcher);
+      return (entry) => parts.some((isMet) => isMet(entry));
+    }
+    case "not": {
+      const isMet = logMatcher(condition.of);
+      return (entry) => !isMet(entry);
+    }
+    case "level": {
+      const { from, to } = condition;
+      return ({ level }) => level >= from && level <= to;
+    }
+    case "time": {
+      const { from, to } = condition;
+      return ({ timestamp }) => timestamp >= from && timestamp < to;
+    }
+    case "application": {
+      const isMet = remembered(valueMatcher(condition.value));
+      return ({ application }) => isMet(application);
+    }
+    case "field": {
+      const { name } = condition;
+      const isMet = valueMatcher(condition.value);
+      return (entry) => {
+        const value = entry.field(name);
+        return value !== undefined && isMet(value);
+      };
+    }
+    case "words": {
+      const { where, words: { text, isPrefix } } = condition;
+      const has = (folded: string) => findFolded(folded, text, isPrefix) >= 0;
+      if (where === "message") return (entry) => has(entry.foldedMessage);
+      return (entry) => has(entry.foldedMessage) || entry.someFoldedValue(has);
+    }
+  }
 }
 
-/** An entry, of which each text is folded once at the most, and only if it is asked for. */
-class FoldedLog {
-  #message: string | undefined;
-  #values: string[] | undefined;
-
-  constructor(readonly record: LogRecord) {}
-
-  get message(): string {
-    return this.#message ??= foldWord(this.record.message);
-  }
-
-  get values(): readonly string[] {
-    return this.#values ??= this.record.fields.map(([, value]) => foldWord(value));
-  }
-}
-
-function matches(log: FoldedLog, condition: LogCondition): boolean {
-  const { record } = log;
+/** What it takes to know whether an entry meets a condition: numbers, one text, all texts. */
+function cost(condition: LogCondition): number {
   switch (condition.type) {
     case "all":
-      return condition.of.every((part) => matches(log, part));
     case "any":
-      return condition.of.some((part) => matches(log, part));
+      return condition.of.reduce((most, part) => Math.max(most, cost(part)), 0);
     case "not":
-      return !matches(log, condition.of);
+      return cost(condition.of);
     case "level":
-      return record.level >= condition.from && record.level <= condition.to;
     case "time":
-      return record.timestamp >= condition.from && record.timestamp < condition.to;
+      return 0;
     case "application":
-      return isValue(record.application, condition.value);
+      return 1;
     case "field":
-      return record.fields.some(([name, value]) => name === condition.name && isValue(value, condition.value));
-    case "words": {
-      const { where, words } = condition;
-      if (findFolded(log.message, words.text, words.isPrefix) >= 0) return true;
-      return where === "anywhere" && log.values.some((value) => findFolded(value, words.text, words.isPrefix) >= 0);
-    }
+      return 2;
+    case "words":
+      return 3;
   }
 }
 
-function isValue(value: string, condition: ValueCondition): boolean {
+function cheapestFirst(conditions: readonly LogCondition[]): readonly LogCondition[] {
+  return conditions.toSorted((a, b) => cost(a) - cost(b));
+}
+
+/** Asks once for the same value after the other: neighbours often have it. */
+function remembered(isMet: (value: string) => boolean): (value: string) => boolean {
+  let last: string | undefined;
+  let answer = false;
+  return (value) => {
+    if (value !== last) {
+      answer = isMet(value);
+      last = value;
+    }
+    return answer;
+  };
+}
+
+function valueMatcher(condition: ValueCondition): (value: string) => boolean {
   switch (condition.type) {
     case "any":
-      return true;
+      return () => true;
     case "exact":
-      return value === condition.value;
+      return (value) => value === condition.value;
     case "equal":
-      return foldWord(value) === condition.value;
+      return (value) => foldWord(value) === condition.value;
     case "prefix":
-      return foldWord(value).startsWith(condition.value);
-    case "number": {
-      if (!NUMBER.test(value)) return false;
-      const number = Number(value);
-      switch (condition.comparison) {
-        case "<":
-          return number < condition.value;
-        case "<=":
-          return number <= condition.value;
-        case ">":
-          return number > condition.value;
-        case ">=":
-          return number >= condition.value;
-      }
-    }
+      return (value) => foldWord(value).startsWith(condition.value);
+    case "number":
+      return (value) => NUMBER.test(value) && compares(Number(value), condition);
+  }
+}
+
+function compares(number: number, { comparison, value }: Extract<ValueCondition, { type: "number" }>): boolean {
+  switch (comparison) {
+    case "<":
+      return number < value;
+    case "<=":
+      return number <= value;
+    case ">":
+      return number > value;
+    case ">=":
+      return number >= value;
   }
 }

@@ -5,9 +5,10 @@
  */
 import { zstdDecompressSync } from "node:zlib";
 import { MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
-import { LEVELS, type StoredLog } from "../log_types.ts";
-import { ByteReader, decodeUtf8 } from "./bytes.ts";
-import { logId, MAX_ORDINAL } from "./log_id.ts";
+import { LEVELS } from "../log_types.ts";
+import { ByteReader, decodeUtf8 } from "./byte_reader.ts";
+import { MAX_ORDINAL } from "./log_id.ts";
+import { LogRow, LogTextsOfSegment } from "./log_row.ts";
 import { MAX_SEGMENT_ENTRIES } from "./log_segment.ts";
 import { DamagedError } from "./value.ts";
 
@@ -16,47 +17,37 @@ import { DamagedError } from "./value.ts";
  *
  * @throws {DamagedError} If `bytes` is not one whole segment.
  */
-export function decodeLogSegment(bytes: Uint8Array): StoredLog[] {
+export function decodeLogSegment(bytes: Uint8Array): LogRow[] {
   const reader = decompress(bytes);
   const count = reader.count(6);
   if (count > MAX_SEGMENT_ENTRIES) throw new DamagedError(`Cannot decode ${count} entries`);
   const origins = readStrings(reader);
   const names = readStrings(reader);
-  let time = reader.signed();
-  const timestamps = readColumn(count, () => time += reader.varint());
-  const originOf = origins.length === 1 ? undefined : readColumn(count, () => reader.varint());
-  let ordinal = -1;
-  const ordinals = readColumn(count, () => ordinal += reader.signed() + 1);
-  const applications = readColumn(count, () => reader.varint());
-  const levels = readColumn(count, () => reader.u8());
-  let fields = 0;
-  const fieldCounts = readColumn(count, () => {
-    const own = reader.varint();
-    fields += own;
-    return own;
-  });
-  if (fields > reader.remaining) throw new DamagedError(`Cannot decode ${fields} fields`);
-  const nameOf = readColumn(fields, () => reader.varint());
-
+  const timestamps = new Float64Array(count);
+  for (let i = 0, time = reader.signed(); i < count; i++) timestamps[i] = time += reader.varint();
+  const originOf = origins.length === 1 ? new Int32Array(count) : reader.varints(count, origins.length);
+  const ordinals = readOrdinals(reader, count);
+  const applications = reader.varints(count, names.length);
+  const levels = reader.varints(count, LEVELS.length);
+  const fieldsFrom = readSums(reader, count, reader.remaining, 0);
+  const fields = fieldsFrom[count];
+  const nameOf = reader.varints(fields, names.length);
   const texts = readTexts(reader, count + fields);
-  const values = valuesByName(nameOf, names.length, texts, count);
-  const entries: StoredLog[] = new Array(count);
-  for (let i = 0, field = 0; i < count; i++) {
-    const own: [string, string][] = [];
-    for (let left = fieldCounts[i]; left > 0; left--, field++) own.push([names[nameOf[field]], values[field]]);
-    if (!(ordinals[i] >= 0 && ordinals[i] <= MAX_ORDINAL) || levels[i] >= LEVELS.length) {
-      throw new DamagedError(`Cannot decode an entry of ordinal ${ordinals[i]} and level ${levels[i]}`);
-    }
-    entries[i] = {
-      id: logId(known(origins, originOf === undefined ? 0 : originOf[i]), ordinals[i]),
-      application: known(names, applications[i]),
-      level: levels[i],
-      timestamp: timestamps[i],
-      message: texts[i],
-      fields: own,
-    };
-  }
-  return entries;
+  const valueOf = valuesByName(nameOf, names.length, count);
+  const rows = {
+    origins,
+    names,
+    timestamps,
+    originOf,
+    ordinals,
+    applications,
+    levels,
+    fieldsFrom,
+    nameOf,
+    valueOf,
+    texts,
+  };
+  return Array.from({ length: count }, (_, i) => new LogRow(rows, i));
 }
 
 function decompress(bytes: Uint8Array): ByteReader {
@@ -77,39 +68,43 @@ function readStrings(reader: ByteReader): string[] {
   return Array.from({ length: reader.count() }, () => reader.string());
 }
 
-function readColumn(count: number, next: () => number): Float64Array {
-  const column = new Float64Array(count);
-  for (let i = 0; i < count; i++) column[i] = next();
-  return column;
+function readOrdinals(reader: ByteReader, count: number): Int32Array {
+  const ordinals = new Int32Array(count);
+  for (let i = 0, ordinal = -1; i < count; i++) {
+    ordinal += reader.signed() + 1;
+    if (!(ordinal >= 0 && ordinal <= MAX_ORDINAL)) throw new DamagedError(`Cannot use ${ordinal} as an ordinal`);
+    ordinals[i] = ordinal;
+  }
+  return ordinals;
+}
+
+/** The sums of the first 0, 1, ... numbers, to each of which `gap` is added. All of them together are at most `limit`. */
+function readSums(reader: ByteReader, count: number, limit: number, gap: number): Int32Array {
+  const numbers = reader.varints(count, limit + 1);
+  const sums = new Int32Array(count + 1);
+  let sum = 0;
+  for (let i = 0; i < count; i++) {
+    sum += numbers[i] + gap;
+    if (sum > limit) throw new DamagedError(`Cannot use ${sum} as it is above ${limit}`);
+    sums[i + 1] = sum;
+  }
+  return sums;
 }
 
 /** The texts at the end of a segment. */
-function readTexts(reader: ByteReader, count: number): string[] {
-  if (count > reader.remaining) throw new DamagedError(`Cannot decode ${count} texts`);
-  const lengths = readColumn(count, () => reader.varint());
-  const all = decodeUtf8(reader.raw(reader.remaining));
-  const texts: string[] = new Array(count);
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    texts[i] = all.slice(at, at + lengths[i]);
-    at += lengths[i] + 1;
-  }
-  if (at - 1 !== all.length) throw new DamagedError(`Cannot find ${count} texts in ${all.length} units`);
-  return texts;
+function readTexts(reader: ByteReader, count: number): LogTextsOfSegment {
+  const starts = readSums(reader, count, reader.remaining + 1, 1);
+  const bytes = reader.raw(reader.remaining);
+  const all = decodeUtf8(bytes);
+  if (starts[count] - 1 !== all.length) throw new DamagedError(`Cannot find ${count} texts in ${all.length} units`);
+  return new LogTextsOfSegment(all, starts, all.length === bytes.length);
 }
 
-/** Field values in the order of `nameOf`: in the segment they stand by name, after the messages. */
-function valuesByName(nameOf: Float64Array, names: number, texts: readonly string[], messages: number): string[] {
-  const next = new Uint32Array(names + 1);
-  for (const name of nameOf) {
-    if (name >= names) throw new DamagedError(`Cannot use name ${name} of ${names}`);
-    next[name + 1]++;
-  }
+/** Which texts the values of `nameOf` are: they stand by name, after the messages. */
+function valuesByName(nameOf: Int32Array, names: number, messages: number): Int32Array {
+  const next = new Int32Array(names + 1);
+  for (const name of nameOf) next[name + 1]++;
+  next[0] = messages;
   for (let i = 1; i <= names; i++) next[i] += next[i - 1];
-  return Array.from(nameOf, (name) => texts[messages + next[name]++]);
-}
-
-function known(strings: readonly string[], index: number): string {
-  if (index >= strings.length) throw new DamagedError(`Cannot use string ${index} of ${strings.length}`);
-  return strings[index];
+  return nameOf.map((name) => next[name]++);
 }

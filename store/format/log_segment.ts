@@ -29,7 +29,7 @@
  */
 import { constants, zstdCompressSync } from "node:zlib";
 import { MAX_BLOOM_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
-import { ByteWriter } from "./bytes.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import type { LogColumns } from "./log_columns.ts";
 import { place, type Placed } from "./log_id.ts";
 import { encodeLogIndex } from "./log_index.ts";

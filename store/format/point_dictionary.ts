@@ -13,7 +13,8 @@
  * @module
  */
 import type { Series } from "../types.ts";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader } from "./byte_reader.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import { seriesKey } from "./series.ts";
 import { DamagedError } from "./value.ts";
 

@@ -8,7 +8,7 @@
 import { inflateRawSync } from "node:zlib";
 import { MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
 import type { Series } from "../types.ts";
-import { ByteReader } from "./bytes.ts";
+import { ByteReader } from "./byte_reader.ts";
 import { decodeTimestamps, decodeValues } from "./gorilla.ts";
 import { Dictionary } from "./point_dictionary.ts";
 import { Rollup } from "./rollup.ts";

@@ -25,7 +25,7 @@
 import { deflateRawSync } from "node:zlib";
 import { MAX_SEGMENT_BYTES, MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
 import type { Series } from "../types.ts";
-import { ByteWriter } from "./bytes.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import { writeValues } from "./gorilla.ts";
 import { writeIntegers } from "./integers.ts";
 import { encodeDictionary } from "./point_dictionary.ts";

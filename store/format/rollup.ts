@@ -11,7 +11,8 @@
  *
  * @module
  */
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader } from "./byte_reader.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import { Sketch } from "./sketch.ts";
 import { DamagedError } from "./value.ts";
 

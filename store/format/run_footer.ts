@@ -19,7 +19,8 @@
  *
  * @module
  */
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader } from "./byte_reader.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import { LogIndex } from "./log_index.ts";
 import { DamagedError } from "./value.ts";
 

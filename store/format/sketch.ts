@@ -20,7 +20,8 @@
  * @module
  */
 import { MAX_SKETCH_BINS, SKETCH_ERROR } from "../../limits.ts";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader } from "./byte_reader.ts";
+import { ByteWriter } from "./byte_writer.ts";
 import { DamagedError } from "./value.ts";
 
 const GAMMA = (1 + SKETCH_ERROR) / (1 - SKETCH_ERROR);

@@ -53,9 +53,11 @@ export function forEachToken(text: string, fn: (token: string) => void): void {
  * @param from Where to begin.
  */
 export function findFolded(text: string, words: string, isPrefix: boolean, from = 0): number {
+  const first = text.indexOf(words, from);
+  if (first < 0) return -1;
   const boundBefore = isWordCharacter(codePointAt(words, 0));
   const boundAfter = !isPrefix && isWordCharacter(codePointBefore(words, words.length));
-  for (let at = text.indexOf(words, from); at >= 0; at = text.indexOf(words, at + 1)) {
+  for (let at = first; at >= 0; at = text.indexOf(words, at + 1)) {
     if (boundBefore && isWordCharacter(codePointBefore(text, at))) continue;
     if (boundAfter && isWordCharacter(codePointAt(text, at + words.length))) continue;
     return at;

@@ -7,16 +7,10 @@
 import { overLimit } from "../../errors.ts";
 import { MAX_FACET_BUCKETS } from "../../limits.ts";
 import type { LogIndex } from "../format/log_index.ts";
-import { matchesLog } from "../format/log_match.ts";
+import { logMatcher } from "../format/log_match.ts";
 import { mayFail } from "../format/log_may_match.ts";
-import {
-  type FacetKey,
-  type Histogram,
-  LEVELS,
-  type LogCounting,
-  type LogCounts,
-  type StoredLog,
-} from "../log_types.ts";
+import type { LogRow } from "../format/log_row.ts";
+import { type FacetKey, type Histogram, LEVELS, type LogCounting, type LogCounts } from "../log_types.ts";
 import { clamped } from "./log_range.ts";
 import { type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
@@ -50,16 +44,18 @@ type Buckets = Map<number, number>;
 class Counter {
   readonly #all: Buckets = new Map();
   readonly #facets: readonly Map<string, Buckets>[];
+  readonly #isMet: (entry: LogRow) => boolean;
   #buckets = 0;
 
   constructor(private readonly counting: LogCounting) {
     this.#facets = counting.facets.map(() => new Map());
+    this.#isMet = logMatcher(counting.where);
   }
 
-  add(entry: StoredLog): void {
-    const { where, from, to, facets } = this.counting;
+  add(entry: LogRow): void {
+    const { from, to, facets } = this.counting;
     const { timestamp } = entry;
-    if (!(timestamp >= from && timestamp < to) || !matchesLog(entry, where)) return;
+    if (!(timestamp >= from && timestamp < to) || !this.#isMet(entry)) return;
     const start = this.#start(timestamp);
     this.#count(this.#all, start, 1);
     for (const [i, facet] of facets.entries()) {
@@ -135,14 +131,14 @@ class Counter {
   }
 }
 
-function valueOf({ application, level, fields }: StoredLog, facet: FacetKey): string | undefined {
+function valueOf(entry: LogRow, facet: FacetKey): string | undefined {
   switch (facet.type) {
     case "application":
-      return application;
+      return entry.application;
     case "level":
-      return LEVELS[level];
+      return LEVELS[entry.level];
     case "field":
-      return fields.find(([name]) => name === facet.name)?.[1];
+      return entry.field(facet.name);
   }
 }
 

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { matchesLog } from "../format/log_match.ts";
-import type { LogSearch, LogSearchResult, StoredLog } from "../log_types.ts";
+import { logMatcher } from "../format/log_match.ts";
+import type { LogRow } from "../format/log_row.ts";
+import type { LogSearch, LogSearchResult } from "../log_types.ts";
 import { clamped } from "./log_range.ts";
 import { type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
@@ -16,13 +17,14 @@ export async function searchLogs(
   signal: AbortSignal,
 ): Promise<LogSearchResult> {
   const search = narrowed(clamped(asked, options));
-  const { newestFirst, after, limit } = search;
+  const { newestFirst, after, limit, from, to } = search;
+  const isMet = logMatcher(search.where);
   const sign = newestFirst ? -1 : 1;
   const before = (a: { timestamp: number; id: string }, b: { timestamp: number; id: string }) =>
     sign * (a.timestamp - b.timestamp || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   // One more than the page, to know whether there is a next one.
   const wanted = limit + 1;
-  let hits: StoredLog[] = [];
+  let hits: LogRow[] = [];
   const segments = new LogSegments(options, tenant, signal);
   const nearest = ({ minTime, maxTime }: FoundSegment) => newestFirst ? -maxTime : minTime;
 
@@ -36,8 +38,8 @@ export async function searchLogs(
           segments.skip(candidates.length - i);
           break;
         }
-        const matching = (await segments.open(candidate)).filter((record) =>
-          isHit(record, search) && (!after || before(after, record) < 0)
+        const matching = (await segments.open(candidate)).filter((entry) =>
+          entry.timestamp >= from && entry.timestamp < to && isMet(entry) && (!after || before(after, entry) < 0)
         );
         if (matching.length > 0) own = [...own, ...matching].sort(before).slice(0, wanted);
       }
@@ -50,7 +52,7 @@ export async function searchLogs(
     hits = own;
     return hits.length < wanted;
   });
-  return { hits: hits.slice(0, limit), more: hits.length > limit, ...segments.counts };
+  return { hits: hits.slice(0, limit).map((hit) => hit.copy()), more: hits.length > limit, ...segments.counts };
 }
 
 /** Clamps the range to what is left behind the entry that the last page ended with. */
@@ -60,8 +62,4 @@ function narrowed(search: LogSearch): LogSearch {
   return newestFirst
     ? { ...search, to: Math.min(to, after.timestamp + 1) }
     : { ...search, from: Math.max(from, after.timestamp) };
-}
-
-function isHit(record: StoredLog, { from, to, where }: LogSearch): boolean {
-  return record.timestamp >= from && record.timestamp < to && matchesLog(record, where);
 }

@@ -12,10 +12,10 @@ import { overLimit } from "../../errors.ts";
 import { decodeLogIndex, type LogIndex } from "../format/log_index.ts";
 import { mayMatch } from "../format/log_may_match.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
+import type { LogRow } from "../format/log_row.ts";
 import type { LogRunSegment } from "../format/run_footer.ts";
 import { DamagedError, FORMAT } from "../format/value.ts";
 import type { DeletedItems } from "../deletion_types.ts";
-import type { StoredLog } from "../log_types.ts";
 import type { LogRuns } from "./compaction/logs.ts";
 import { type ActiveDeletion, coversLog, loadDeletions, newerThan, NO_DELETIONS } from "./deletions.ts";
 import { hoursRange, segmentKey } from "./keys.ts";
@@ -135,7 +135,7 @@ export class LogSegments {
   }
 
   /** The entries of a segment, in order; none if it is damaged, or expired. */
-  async open(found: FoundSegment): Promise<readonly StoredLog[]> {
+  async open(found: FoundSegment): Promise<readonly LogRow[]> {
     const { id, place, deletions } = found;
     const entries = place ? await this.#openPlaced(place) : await this.#openOwn(found);
     this.signal.throwIfAborted();
@@ -153,7 +153,7 @@ export class LogSegments {
     return deletions.length === 0 ? entries : entries.filter((entry) => !coversLog(deletions, entry));
   }
 
-  async #openPlaced({ run, segment }: NonNullable<FoundSegment["place"]>): Promise<readonly StoredLog[] | undefined> {
+  async #openPlaced({ run, segment }: NonNullable<FoundSegment["place"]>): Promise<readonly LogRow[] | undefined> {
     const { kv, runs } = this.options;
     const payload = await this.#unlessDamaged(run, async () => {
       for await (const [, payload] of runs.open(run, [segment])) return payload;
@@ -161,7 +161,7 @@ export class LogSegments {
     return payload && kv.decodeOrSkip(run.entry, () => decodeLogSegment(payload));
   }
 
-  async #openOwn({ hour, id }: FoundSegment): Promise<readonly StoredLog[] | "expired" | undefined> {
+  async #openOwn({ hour, id }: FoundSegment): Promise<readonly LogRow[] | "expired" | undefined> {
     const { kv, clock } = this.options;
     const entry = await kv.get(segmentKey("logs", this.tenant, hour, id));
     const entries = kv.decodeOrSkip(entry, () => {

@@ -14,8 +14,9 @@ import type { Clock } from "../../clock.ts";
 import { overloaded, unavailable } from "../../errors.ts";
 import { MAX_TAILS, TAIL_LOOKBACK_MS, TAIL_POLL_MS, TAIL_QUEUE_BYTES } from "../../limits.ts";
 import { decodeJournal } from "../format/log_journal.ts";
-import { matchesLog } from "../format/log_match.ts";
+import { type LogMatcher, logMatcher } from "../format/log_match.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
+import type { LogRow } from "../format/log_row.ts";
 import { FORMAT } from "../format/value.ts";
 import type { LogCondition } from "../log_condition.ts";
 import type { LogTail, StoredLog, TailedLogs } from "../log_types.ts";
@@ -164,7 +165,7 @@ class TenantTail {
 
   async #deliver(segments: ReturnType<typeof decodeJournal>): Promise<void> {
     const { kv, clock } = this.options;
-    const committed: StoredLog[] = [];
+    const committed: LogRow[] = [];
     for (const { hour, id } of segments) {
       const entry = await kv.get(segmentKey("logs", this.tenant, hour, id));
       // One that is damaged is reported by whoever reads it.
@@ -181,17 +182,21 @@ class TenantTail {
 
 /** One who follows, and what waits for him. */
 class Follower implements LogTail {
+  readonly #isMet: LogMatcher;
   #queue: StoredLog[] = [];
   #bytes = 0;
   #missed = 0;
   #failure: { readonly error: unknown } | undefined;
   #wake = () => {};
 
-  constructor(private readonly where: LogCondition, private readonly onClose: () => void) {}
+  constructor(where: LogCondition, private readonly onClose: () => void) {
+    this.#isMet = logMatcher(where);
+  }
 
-  push(entries: readonly StoredLog[]): void {
-    for (const entry of entries) {
-      if (!matchesLog(entry, this.where)) continue;
+  push(entries: readonly LogRow[]): void {
+    for (const row of entries) {
+      if (!this.#isMet(row)) continue;
+      const entry = row.copy();
       const bytes = sizeOf(entry);
       if (this.#bytes + bytes > TAIL_QUEUE_BYTES) {
         this.#missed++;

@@ -5,6 +5,7 @@ import { logId } from "../../../store/format/log_id.ts";
 import { toLogColumns } from "../../../store/format/log_columns.ts";
 import { decodeLogSegment } from "../../../store/format/log_reader.ts";
 import { encodeLogSegment, packLogSegments } from "../../../store/format/log_segment.ts";
+import { foldWord } from "../../../store/format/tokens.ts";
 import { DamagedError } from "../../../store/format/value.ts";
 import type { LogRecord, StoredLog } from "../../../store/log_types.ts";
 import { ORIGIN, randomRecords } from "./logs.ts";
@@ -18,6 +19,19 @@ function stored(records: readonly LogRecord[], origin = ORIGIN): StoredLog[] {
     ...record,
     id: logId(origin, i),
   }));
+}
+
+function entriesOf(segment: Uint8Array): StoredLog[] {
+  return decodeLogSegment(segment).map((row) => row.copy());
+}
+
+/** Asks for everything that a segment has. */
+function useAll(segment: Uint8Array): void {
+  for (const row of decodeLogSegment(segment)) {
+    for (const [name] of row.copy().fields) row.field(name);
+    void row.foldedMessage;
+    row.someFoldedValue(() => false);
+  }
 }
 
 function byTimeAndId(a: StoredLog, b: StoredLog): number {
@@ -34,7 +48,7 @@ Deno.test("logId() has the order of the ordinals", () => {
 Deno.test("decodeLogSegment() gives back the entries in order, with ids", () =>
   property(100, (random) => {
     const records = randomRecords(random, 1 + random.below(100));
-    const decoded = decodeLogSegment(encodeLogSegment(toLogColumns(records), ORIGIN));
+    const decoded = entriesOf(encodeLogSegment(toLogColumns(records), ORIGIN));
     assertEquals(decoded, stored(records));
     assertEquals(decoded.toSorted(byTimeAndId), decoded);
   }));
@@ -44,7 +58,7 @@ Deno.test("encodeLogSegment() keeps the ids of entries that have them, so that s
     const first = stored(randomRecords(random, 1 + random.below(50)));
     const second = stored(randomRecords(random, 1 + random.below(50)), OTHER);
     const kept = random.shuffle([...first, ...second]).slice(0, 1 + random.below(60));
-    const decoded = decodeLogSegment(encodeLogSegment(toLogColumns(kept), "01HF7YAT02ABCDEFGHJKMNPQRS"));
+    const decoded = entriesOf(encodeLogSegment(toLogColumns(kept), "01HF7YAT02ABCDEFGHJKMNPQRS"));
     assertEquals(decoded, kept.toSorted(byTimeAndId));
   }));
 
@@ -57,6 +71,23 @@ Deno.test("encodeLogSegment() refuses an id or an origin that is none", () => {
   assertThrows(() => encodeLogSegment(toLogColumns([]), ORIGIN), RangeError);
 });
 
+Deno.test("LogRow tells of an entry what the entry says, folded too, whether the segment is all ASCII or not", () =>
+  property(100, (random) => {
+    const ascii = (text: string) => text.replaceAll(/[^ -~]/g, "A");
+    const records = randomRecords(random, 1 + random.below(30)).map((record) =>
+      random.below(2) === 0 ? record : { ...record, message: ascii(record.message), fields: [] }
+    );
+    const rows = decodeLogSegment(encodeLogSegment(toLogColumns(records), ORIGIN));
+    for (const [i, { message, fields }] of stored(records).entries()) {
+      assertEquals(rows[i].foldedMessage, foldWord(message));
+      for (const [name, value] of fields) assertEquals(rows[i].field(name), value);
+      assertEquals(rows[i].field("no such field"), undefined);
+      const folded: string[] = [];
+      rows[i].someFoldedValue((value) => folded.push(value) === 0);
+      assertEquals(folded, fields.map(([, value]) => foldWord(value)));
+    }
+  }));
+
 Deno.test("packLogSegments() makes segments that fit a value, ids unique among them", () =>
   property(3, (random) => {
     const records = randomRecords(random, 1000).map((record) => ({
@@ -67,7 +98,7 @@ Deno.test("packLogSegments() makes segments that fit a value, ids unique among t
     assert(packed.length > 1);
     const all = packed.flatMap(({ segment, index, minTime, maxTime, count }) => {
       assert(segment.length <= MAX_SEGMENT_BYTES);
-      const decoded = decodeLogSegment(segment);
+      const decoded = entriesOf(segment);
       const decodedIndex = decodeLogIndex(index);
       assertEquals([decoded.length, decoded[0].timestamp, decoded[count - 1].timestamp], [count, minTime, maxTime]);
       assertEquals([decodedIndex.count, decodedIndex.minTime, decodedIndex.maxTime], [count, minTime, maxTime]);
@@ -104,7 +135,7 @@ Deno.test("packLogSegments() divides entries that would unpack to too much", () 
 Deno.test("decodeLogSegment() refuses damaged bytes or does no harm", () =>
   property(6, (random) => {
     const bytes = encodeLogSegment(toLogColumns(randomRecords(random, 1 + random.below(60))), ORIGIN);
-    damage(random, bytes, decodeLogSegment, (error) => error instanceof DamagedError);
+    damage(random, bytes, useAll, (error) => error instanceof DamagedError);
     for (let length = 0; length < bytes.length - 4; length += 7) {
       assertThrows(() => decodeLogSegment(bytes.subarray(0, length)), DamagedError);
     }

@@ -6,6 +6,9 @@
 import { toLogColumns } from "../../../store/format/log_columns.ts";
 import { place } from "../../../store/format/log_id.ts";
 import { encodeLogIndex } from "../../../store/format/log_index.ts";
+import { decodeLogSegment } from "../../../store/format/log_reader.ts";
+import type { LogRow } from "../../../store/format/log_row.ts";
+import { encodeLogSegment } from "../../../store/format/log_segment.ts";
 import type { LogRecord } from "../../../store/log_types.ts";
 import type { Random } from "./random.ts";
 
@@ -25,6 +28,11 @@ export function randomRecord(random: Random): LogRecord {
 
 export function randomRecords(random: Random, count: number): LogRecord[] {
   return Array.from({ length: count }, () => randomRecord(random));
+}
+
+/** An entry as a segment has it. */
+export function rowOf(record: LogRecord): LogRow {
+  return decodeLogSegment(encodeLogSegment(toLogColumns([record]), ORIGIN))[0];
 }
 
 /** The index of a segment with these entries. */

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { BitReader, BitWriter } from "../../../store/format/bits.ts";
-import { ByteReader, ByteWriter, varintLength } from "../../../store/format/bytes.ts";
+import { ByteReader } from "../../../store/format/byte_reader.ts";
+import { ByteWriter, varintLength } from "../../../store/format/byte_writer.ts";
 import { DamagedError } from "../../../store/format/value.ts";
 import { property, type Random } from "./random.ts";
 
