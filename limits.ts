@@ -318,7 +318,7 @@ export const COMPACT_MAX_SEGMENTS = 450;
 export const COMPACT_BYTES = 1 * MIB;
 /** How old a segment must be, ms, before it may become part of a run: followers of logs have read it by then. */
 export const COMPACT_AGE_MS = 3 * MINUTE;
-/** Runs of a day that are merged at once: each has a segment of its own in memory. */
+/** Runs of a day that are merged at once: each has a segment of its own in memory, and one of them of a day a part. */
 export const COMPACT_MAX_RUNS = 64;
 /** How long one round of housekeeping compacts, ms: then what has expired has its turn again. */
 export const COMPACT_ROUND_MS = 1 * MINUTE;
@@ -329,6 +329,12 @@ export const RUN_SEGMENT_SAMPLES = 16_384;
 /** Entries of a run's segment, and characters of their texts: what a question opens for one hit. */
 export const RUN_SEGMENT_ENTRIES = 4096;
 export const RUN_SEGMENT_CHARS = 1 * MIB;
+/**
+ * Entries of a day's run that are sorted by application before they are cut to segments, and characters of their texts. A
+ * question about one application opens about one segment of each such part, one about the newest entries all of one part.
+ */
+export const RUN_PART_ENTRIES = 32_768;
+export const RUN_PART_CHARS = 8 * MIB;
 /** Bytes of the filter of such a segment: 10 bits a word for some 13,000 words. */
 export const RUN_BLOOM_BYTES = 16 * KIB;
 /** Bytes of a run that are written before they are synced. */

@@ -16,7 +16,6 @@ import type { Entry } from "../kv/kv.ts";
 import type { Run } from "../kv/runs/run_list.ts";
 import { RunReader } from "../kv/runs/run_reader.ts";
 import { toPieces } from "../kv/upload_claim.ts";
-import type { StoredLog } from "../log_types.ts";
 import type { Series } from "../types.ts";
 import type { Fault, Judge, Judged } from "./judge.ts";
 import { ascends, disagreements } from "./segments.ts";
@@ -96,7 +95,7 @@ async function* judgePoints({ options, counts }: Judged, run: Run, found: Found)
 
 async function* judgeLogs({ options, counts }: Judged, run: Run, found: Found): AsyncGenerator<Fault> {
   const reader = new RunReader<LogRunSegment>(options, "logs", decodeLogFooter);
-  let before: StoredLog | undefined;
+  let hour = -Infinity;
   for await (const [own, payload] of reader.open(run, await reader.segments(run))) {
     if (payload === undefined) {
       yield { what: `its segment at ${own.offset} is damaged` };
@@ -110,9 +109,10 @@ async function* judgeLogs({ options, counts }: Judged, run: Run, found: Found): 
     if (Math.floor(minTime / HOUR) !== own.hour || Math.floor(maxTime / HOUR) !== own.hour) {
       yield { what: `the times of its segment at ${own.offset} are not of the hour ${own.hour}` };
     }
-    for (const entry of entries) {
-      if (before && compareLogs(before, entry) >= 0) yield { what: `its entries at ${own.offset} are not in order` };
-      before = entry;
+    if (own.hour < hour) yield { what: `its segment at ${own.offset} is of an earlier hour than the one before` };
+    hour = own.hour;
+    if (entries.some((entry, i) => i > 0 && compareLogs(entries[i - 1], entry) >= 0)) {
+      yield { what: `its entries at ${own.offset} are not in order` };
     }
     counts.entries += entries.length;
     add(found, minTime, maxTime, entries.length);

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { HOUR, RUN_BLOOM_BYTES, RUN_SEGMENT_CHARS, RUN_SEGMENT_ENTRIES } from "../../../limits.ts";
+import {
+  HOUR,
+  RUN_BLOOM_BYTES,
+  RUN_PART_CHARS,
+  RUN_PART_ENTRIES,
+  RUN_SEGMENT_CHARS,
+  RUN_SEGMENT_ENTRIES,
+} from "../../../limits.ts";
 import { Cursor } from "./cursor.ts";
 import { toLogColumns } from "../../format/log_columns.ts";
 import { type PackedLogs, packLogSegments } from "../../format/log_segment.ts";
@@ -56,29 +63,72 @@ export interface PackedRunLogs extends PackedLogs {
   readonly hour: number;
 }
 
-/** Packs entries, which come in order, to segments of one hour and up to RUN_SEGMENT_ENTRIES each. */
+/**
+ * Packs entries, which come in order, to segments of one hour each and of up to RUN_SEGMENT_ENTRIES. By application, those of
+ * RUN_PART_ENTRIES are put into that order first, and their segments overlap in time.
+ */
 export async function* packEntries(
   lists: AsyncIterable<readonly StoredLog[]>,
   origin: string,
+  byApplication: boolean,
 ): AsyncGenerator<PackedRunLogs> {
-  let list: StoredLog[] = [];
+  const part = byApplication ? { entries: RUN_PART_ENTRIES, chars: RUN_PART_CHARS } : SEGMENT;
+  for await (const { hour, entries } of cutByHour(lists, part)) {
+    const segments = byApplication ? cut(ordered(entries), SEGMENT) : [entries];
+    for (const own of segments) {
+      for (const packed of packLogSegments(toLogColumns(own), origin, RUN_BLOOM_BYTES)) yield { ...packed, hour };
+    }
+  }
+}
+
+interface Size {
+  readonly entries: number;
+  readonly chars: number;
+}
+
+const SEGMENT: Size = { entries: RUN_SEGMENT_ENTRIES, chars: RUN_SEGMENT_CHARS };
+
+/** Entries of one hour each, at most so many. */
+async function* cutByHour(lists: AsyncIterable<readonly StoredLog[]>, size: Size) {
+  let entries: StoredLog[] = [];
   let hour = NaN;
   let chars = 0;
-  const pack = () =>
-    packLogSegments(toLogColumns(list), origin, RUN_BLOOM_BYTES).map((packed) => ({ ...packed, hour }));
-  for await (const entries of lists) {
-    for (const entry of entries) {
+  for await (const list of lists) {
+    for (const entry of list) {
       const own = Math.floor(entry.timestamp / HOUR);
-      if (list.length > 0 && (own !== hour || list.length === RUN_SEGMENT_ENTRIES || chars > RUN_SEGMENT_CHARS)) {
-        yield* pack();
-        list = [];
+      if (entries.length > 0 && (own !== hour || entries.length === size.entries || chars > size.chars)) {
+        yield { hour, entries };
+        entries = [];
         chars = 0;
       }
       hour = own;
-      list.push(entry);
-      chars += entry.message.length;
-      for (const [name, value] of entry.fields) chars += name.length + value.length;
+      entries.push(entry);
+      chars += charsOf(entry);
     }
   }
-  if (list.length > 0) yield* pack();
+  if (entries.length > 0) yield { hour, entries };
+}
+
+function* cut(list: readonly StoredLog[], size: Size): Generator<readonly StoredLog[]> {
+  let first = 0;
+  let chars = 0;
+  for (const [i, entry] of list.entries()) {
+    if (i > first && (i - first === size.entries || chars > size.chars)) {
+      yield list.slice(first, i);
+      first = i;
+      chars = 0;
+    }
+    chars += charsOf(entry);
+  }
+  yield list.slice(first);
+}
+
+/** By application, and of each in the order in which they are. */
+function ordered(entries: readonly StoredLog[]): StoredLog[] {
+  const applications = Map.groupBy(entries, ({ application }) => application);
+  return Array.from(applications.keys()).sort().flatMap((application) => applications.get(application) ?? []);
+}
+
+function charsOf({ message, fields }: StoredLog): number {
+  return fields.reduce((sum, [name, value]) => sum + name.length + value.length, message.length);
 }

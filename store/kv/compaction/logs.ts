@@ -1,10 +1,12 @@
 /**
- * Runs of logs: segments sorted by time, each of one hour.
+ * Runs of logs: segments of one hour each. In a run of a whole day they have the order of applications within parts of
+ * RUN_PART_ENTRIES, in others that of time: of those many are merged at once, and of each one segment is in memory then.
  *
  * @module
  */
 import { decodeLogIndex } from "../../format/log_index.ts";
 import { decodeLogSegment } from "../../format/log_reader.ts";
+import type { LogRow } from "../../format/log_row.ts";
 import {
   decodeLogFooter,
   encodeLogFooter,
@@ -53,7 +55,7 @@ export function createLogMerger(reader: LogRuns): Merger {
         ];
         const placed: PackedLogSegment[] = [];
         let offset = 0;
-        for await (const packed of packEntries(mergeLogs(sources), round.options.newId())) {
+        for await (const packed of packEntries(mergeLogs(sources), round.options.newId(), out.origin.isDay)) {
           const { segment, index, minTime, maxTime, count, hour } = packed;
           const length = await out.append(segment, { minTime, maxTime, items: count });
           placed.push({ offset, length, hour, index, bloomBytes: decodeLogIndex(index).bloom.length });
@@ -64,11 +66,21 @@ export function createLogMerger(reader: LogRuns): Merger {
   };
 }
 
+/** In the order of time: segments that overlap, which are those of a part, are read together. */
 async function* entriesOfRun(reader: LogRuns, run: Run, deletions: readonly ActiveDeletion[]) {
   const own = newerThan(deletions, run.entry.versionstamp);
-  for await (const [, payload] of reader.open(run, await reader.segments(run))) {
+  let part: LogRow[] = [];
+  let end = -Infinity;
+  const inOrder = () => {
+    const entries = part.sort(compareLogs);
+    part = [];
+    return own.length === 0 ? entries : entries.filter((entry) => !coversLog(own, entry));
+  };
+  for await (const [{ index }, payload] of reader.open(run, await reader.segments(run))) {
     if (payload === undefined) throw new DamagedRun(run.id);
-    const entries = decodeLogSegment(payload);
-    yield own.length === 0 ? entries : entries.filter((entry) => !coversLog(own, entry));
+    if (index.minTime >= end) yield inOrder();
+    part.push(...decodeLogSegment(payload));
+    end = Math.max(end, index.maxTime);
   }
+  yield inOrder();
 }
