@@ -326,6 +326,15 @@ export const COMPACT_ROUND_MS = 1 * MINUTE;
 export const COLD_HOURS = 6;
 /** Samples of a run's segment: what a question for one series reads and inflates of a day. */
 export const RUN_SEGMENT_SAMPLES = 16_384;
+/**
+ * Samples an hour of a series, on average, from which on the run of a day has rollups of hours too: then they are some ninth
+ * of it. A sample a minute is enough.
+ */
+export const RUN_HOUR_SAMPLES = 48;
+/** Hours of series in one segment of rollups; a last series may be over it. */
+export const RUN_SEGMENT_HOURS = 2048;
+/** Bytes of rollups that wait for the decision whether there will be any. */
+export const RUN_HOURS_BYTES = 4 * MIB;
 /** Entries of a run's segment, and characters of their texts: what a question opens for one hit. */
 export const RUN_SEGMENT_ENTRIES = 4096;
 export const RUN_SEGMENT_CHARS = 1 * MIB;

@@ -3,18 +3,20 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { BlobRecordSchema, RunRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
 import { DAY, HOUR } from "../../limits.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
 import { openPointSegment } from "../format/point_segment.ts";
-import { comparePlaces, compareSeries, decodeLogFooter, decodePointFooter } from "../format/run_footer.ts";
-import type { LogRunSegment, PointRunSegment } from "../format/run_footer.ts";
+import { comparePlaces, compareSeries } from "../format/run_footer.ts";
 import { FORMAT } from "../format/value.ts";
+import { HourSegments } from "../kv/compaction/hour_segments.ts";
 import { compareLogs } from "../kv/compaction/log_merge.ts";
+import { createLogRuns } from "../kv/compaction/logs.ts";
+import { createPointRuns } from "../kv/compaction/points.ts";
 import { blobKey, type RunKind } from "../kv/keys.ts";
 import type { Entry } from "../kv/kv.ts";
 import type { Run } from "../kv/runs/run_list.ts";
-import { RunReader } from "../kv/runs/run_reader.ts";
 import { toPieces } from "../kv/upload_claim.ts";
 import type { Series } from "../types.ts";
 import type { Fault, Judge, Judged } from "./judge.ts";
@@ -67,11 +69,21 @@ export const judgeRun: Judge = async function* (judged) {
 };
 
 async function* judgePoints({ options, counts }: Judged, run: Run, found: Found): AsyncGenerator<Fault> {
-  const reader = new RunReader<PointRunSegment>(options, "points", decodePointFooter);
+  const reader = createPointRuns(options);
   let before: Series | undefined;
+  /** Made again of the samples, and as they are stored. */
+  const hours = new HourSegments(0);
+  const made: Uint8Array[] = [];
+  const stored: Uint8Array[] = [];
+  let isDamaged = false;
   for await (const [own, payload] of reader.open(run, await reader.segments(run))) {
     if (payload === undefined) {
+      isDamaged = true;
       yield { what: `its segment at ${own.offset} is damaged` };
+      continue;
+    }
+    if (own.samples === 0) {
+      stored.push(payload);
       continue;
     }
     const segment = openPointSegment(payload);
@@ -88,13 +100,23 @@ async function* judgePoints({ options, counts }: Judged, run: Run, found: Found)
         yield { what: `series ${i} of its segment at ${own.offset} is not in the order of time` };
       }
     }
+    if (run.isDay) hours.add(segment);
+    made.push(...hours.take().map(({ bytes }) => bytes));
     counts.samples += segment.samples;
     add(found, segment.minTime, segment.maxTime, segment.samples);
+  }
+  made.push(...hours.end().map(({ bytes }) => bytes));
+  // A run may have none.
+  if (
+    stored.length > 0 && !isDamaged &&
+    (made.length !== stored.length || made.some((bytes, i) => Buffer.compare(bytes, stored[i]) !== 0))
+  ) {
+    yield { what: "its rollups of hours are not those of its samples" };
   }
 }
 
 async function* judgeLogs({ options, counts }: Judged, run: Run, found: Found): AsyncGenerator<Fault> {
-  const reader = new RunReader<LogRunSegment>(options, "logs", decodeLogFooter);
+  const reader = createLogRuns(options);
   let hour = -Infinity;
   for await (const [own, payload] of reader.open(run, await reader.segments(run))) {
     if (payload === undefined) {

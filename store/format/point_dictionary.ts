@@ -7,11 +7,15 @@
  * series    varint count, then of each three varints: source's string, metric's string, tag set
  * ```
  *
+ * In a segment, a varint stands before it: its bytes there, times 2, plus 1 if it is compressed (raw DEFLATE).
+ *
  * Indexes are those of first use. The metrics of a point share its source and tags, so most series cost three bytes and
  * a new string.
  *
  * @module
  */
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
 import type { Series } from "../types.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
@@ -19,6 +23,9 @@ import { seriesKey } from "./series.ts";
 import { DamagedError } from "./value.ts";
 
 type Tag = readonly [key: string, value: string];
+
+/** A dictionary shorter than this is not worth compressing. */
+const MIN_DEFLATE_BYTES = 96;
 
 /** Encodes series in their order. */
 export function encodeDictionary(series: Iterable<Series>): Uint8Array<ArrayBuffer> {
@@ -67,6 +74,39 @@ export function encodeDictionary(series: Iterable<Series>): Uint8Array<ArrayBuff
   out.varint(count);
   out.raw(seriesOut.view());
   return out.finish();
+}
+
+/** Writes a dictionary that `encodeDictionary()` made, compressed where that is smaller. */
+export function writeDictionary(out: ByteWriter, dictionary: Uint8Array): void {
+  const compressed = dictionary.length < MIN_DEFLATE_BYTES ? dictionary : deflateRawSync(dictionary, { level: 1 });
+  const isSmaller = compressed.length < dictionary.length;
+  const stored = isSmaller ? compressed : dictionary;
+  out.varint(stored.length * 2 + (isSmaller ? 1 : 0));
+  out.raw(stored);
+}
+
+/**
+ * Takes a dictionary from where `writeDictionary()` put it; it is opened when it is first asked for.
+ *
+ * @param length Series that it must have: the result throws a DamagedError if it has others, or is none.
+ */
+export function readDictionary(reader: ByteReader, length: number): () => Dictionary {
+  const size = reader.varint();
+  const bytes = reader.raw(Math.floor(size / 2));
+  let dictionary: Dictionary | undefined;
+  return () => {
+    dictionary ??= new Dictionary(size % 2 === 1 ? inflate(bytes) : bytes);
+    if (dictionary.length === length) return dictionary;
+    throw new DamagedError(`Cannot use a dictionary of ${dictionary.length} series for ${length}`);
+  };
+}
+
+function inflate(bytes: Uint8Array): Uint8Array {
+  try {
+    return inflateRawSync(bytes, { maxOutputLength: MAX_SEGMENT_RAW_BYTES });
+  } catch (cause) {
+    throw new DamagedError("Cannot inflate a dictionary", { cause });
+  }
 }
 
 /** Makes series on demand, each once. */

@@ -5,12 +5,11 @@
  *
  * @module
  */
-import { inflateRawSync } from "node:zlib";
 import { MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
 import type { Series } from "../types.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { decodeTimestamps, decodeValues } from "./gorilla.ts";
-import { Dictionary } from "./point_dictionary.ts";
+import { readDictionary } from "./point_dictionary.ts";
 import { Rollup } from "./rollup.ts";
 import { DamagedError } from "./value.ts";
 
@@ -43,16 +42,13 @@ export function openPointSegment(bytes: Uint8Array): PointSegment {
   const maxTime = minTime + reader.varint();
   const samples = reader.varint();
   const seriesCount = reader.varint();
-  const dictionarySize = reader.varint();
-  const dictionaryBytes = reader.raw(Math.floor(dictionarySize / 2));
+  const dictionary = readDictionary(reader, seriesCount);
   const body = reader.raw(reader.remaining);
   if (samples > MAX_SEGMENT_SAMPLES || seriesCount > samples || seriesCount === 0) {
     throw new DamagedError(`Cannot open a segment of ${samples} samples in ${seriesCount} series`);
   }
 
-  let dictionary: Dictionary | undefined;
   let directory: Directory | undefined;
-  const openDictionary = () => new Dictionary(dictionarySize % 2 === 1 ? inflate(dictionaryBytes) : dictionaryBytes);
   const openDirectory = () => new Directory(body, seriesCount, samples);
   const check = (i: number) => {
     if (!(i >= 0 && i < seriesCount)) throw new RangeError(`Cannot read a series as there are ${seriesCount}: ${i}`);
@@ -64,11 +60,7 @@ export function openPointSegment(bytes: Uint8Array): PointSegment {
     seriesCount,
     series(i) {
       check(i);
-      dictionary ??= openDictionary();
-      if (dictionary.length !== seriesCount) {
-        throw new DamagedError(`Cannot use a dictionary of ${dictionary.length} series for ${seriesCount}`);
-      }
-      return dictionary.series(i);
+      return dictionary().series(i);
     },
     rollup(i) {
       check(i);
@@ -145,13 +137,5 @@ class Directory {
 
   #part(starts: Float64Array, i: number): Uint8Array {
     return this.#bytes.subarray(starts[i], starts[i + 1]);
-  }
-}
-
-function inflate(bytes: Uint8Array): Uint8Array {
-  try {
-    return inflateRawSync(bytes, { maxOutputLength: MAX_SEGMENT_RAW_BYTES });
-  } catch (cause) {
-    throw new DamagedError("Cannot inflate a dictionary", { cause });
   }
 }

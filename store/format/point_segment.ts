@@ -6,8 +6,7 @@
  * max time    varint       less min time
  * samples     varint
  * series      varint
- * dictionary  varint       bytes, times 2, plus 1 if compressed (raw DEFLATE)
- *             bytes        point_dictionary.ts
+ * dictionary               point_dictionary.ts
  * times       varint       columns of timestamps, each used by one series or more
  *   for each: varint count of timestamps, varint bytes of the column
  * for each series: varint its column of timestamps, varint bytes of its values, varint bytes of its rollup (0: none)
@@ -22,13 +21,12 @@
  *
  * @module
  */
-import { deflateRawSync } from "node:zlib";
 import { MAX_SEGMENT_BYTES, MAX_SEGMENT_RAW_BYTES } from "../../limits.ts";
 import type { Series } from "../types.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { writeValues } from "./gorilla.ts";
 import { writeIntegers } from "./integers.ts";
-import { encodeDictionary } from "./point_dictionary.ts";
+import { encodeDictionary, writeDictionary } from "./point_dictionary.ts";
 import { MAX_SEGMENT_SAMPLES } from "./point_reader.ts";
 import { Rollup } from "./rollup.ts";
 import { sortByTime } from "./time_sort.ts";
@@ -39,8 +37,6 @@ export { openPointSegment, type PointSegment } from "./point_reader.ts";
 const ROLLUP_SHARE = 1 / 4;
 /** A rollup takes at least so many bytes, so that there is no need to try. */
 const MIN_ROLLUP_BYTES = 12;
-/** A dictionary shorter than this is not worth compressing. */
-const MIN_DEFLATE_BYTES = 96;
 
 /** Samples in order of arrival: sample `j` belongs to `series[seriesOf[j]]`. */
 export interface PointColumns {
@@ -144,11 +140,7 @@ function encode(input: PointColumns): PackedPoints | undefined {
   out.varint(maxTime - minTime);
   out.varint(samples);
   out.varint(used.length);
-  const compressed = dictionary.length < MIN_DEFLATE_BYTES ? dictionary : deflateRawSync(dictionary, { level: 1 });
-  const isSmaller = compressed.length < dictionary.length;
-  const stored = isSmaller ? compressed : dictionary;
-  out.varint(stored.length * 2 + (isSmaller ? 1 : 0));
-  out.raw(stored);
+  writeDictionary(out, dictionary);
   out.varint(columns.length);
   for (const part of [timeDirectory, seriesDirectory, timeOut, valueOut, rollupOut]) out.raw(part.view());
   return { bytes: out.finish(), minTime, maxTime, samples };

@@ -36,6 +36,18 @@ export class Rollup {
     this.sketch = withSketch ? new Sketch() : undefined;
   }
 
+  /** One of which all is known. */
+  static of(count: number, sum: number, min: number, max: number, last: number, lastTime: number): Rollup {
+    const rollup = new Rollup();
+    rollup.count = count;
+    rollup.sum = sum;
+    rollup.min = min;
+    rollup.max = max;
+    rollup.last = last;
+    rollup.lastTime = lastTime;
+    return rollup;
+  }
+
   /** Adds a sample; `timestamp` in ms since the epoch. */
   add(timestamp: number, value: number): void {
     if (this.count === 0 || timestamp >= this.lastTime) {

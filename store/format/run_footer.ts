@@ -9,7 +9,7 @@
  *   of points, whose segments are sorted by metric, source and key of their series:
  *     min time    signed    ms since the epoch
  *     max time    varint    less min time
- *     samples     varint
+ *     samples     varint    0: it has rollups by hour (hour_rollups.ts) of the series in the samples around it
  *     first, last           the first and the last series, each as metric and source: string, string
  *   of logs, whose segments are sorted by time and are each of one hour:
  *     hour        varint    since the epoch
@@ -39,6 +39,7 @@ export interface SeriesPlace {
 export interface PointRunSegment extends RunSegment {
   readonly minTime: number;
   readonly maxTime: number;
+  /** 0 if it has rollups of hours. */
   readonly samples: number;
   readonly first: SeriesPlace;
   readonly last: SeriesPlace;

@@ -43,6 +43,7 @@ export const FORMAT = {
   run: 110,
   pointRunFooter: 111,
   logRunFooter: 112,
+  hourRollups: 113,
   deletion: 120,
   deletions: 121,
 } as const;

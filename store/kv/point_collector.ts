@@ -4,8 +4,9 @@
  * @module
  */
 import { overLimit } from "../../errors.ts";
-import { MAX_INCREASE_SAMPLES, MAX_QUERY_BUCKETS, MAX_QUERY_SERIES } from "../../limits.ts";
+import { DAY, HOUR, MAX_INCREASE_SAMPLES, MAX_QUERY_BUCKETS, MAX_QUERY_SERIES } from "../../limits.ts";
 import { makeSeries, matches } from "../format/series.ts";
+import type { HourRollups } from "../format/hour_rollups.ts";
 import type { PointSegment } from "../format/point_segment.ts";
 import { Rollup } from "../format/rollup.ts";
 import type { GroupKey, MetricsQuery, MetricsResult, Series } from "../types.ts";
@@ -64,6 +65,31 @@ export class PointCollector {
       else this.#addColumns(found, series, content);
     }
     if (parts.length > 0) this.opened++;
+    else this.skipped++;
+  }
+
+  /** Whether rollups of hours say all that the query needs of a day. */
+  takesHoursOf(day: number): boolean {
+    const { step, quantiles, increase } = this.query;
+    const isOutside = (edge: number) => edge <= day * DAY || edge >= (day + 1) * DAY;
+    const isBetween = (edge: number) => edge % HOUR === 0 || isOutside(edge);
+    return step % HOUR === 0 && quantiles.length === 0 && !increase && isBetween(this.from) && isBetween(this.to);
+  }
+
+  /** Adds rollups of hours, where `takesHoursOf()` their day. */
+  addHours(segment: HourRollups): void {
+    let isOpened = false;
+    for (let i = 0; i < segment.seriesCount; i++) {
+      const series = segment.series(i);
+      if (!matches(series, this.query)) continue;
+      const found = this.#series(series);
+      for (const [hour, rollup] of segment.rollups(i)) {
+        if (hour >= this.from && hour < this.to) this.#bucket(found, this.#start(hour)).merge(rollup);
+        this.#count(1);
+      }
+      isOpened = true;
+    }
+    if (isOpened) this.opened++;
     else this.skipped++;
   }
 

@@ -1,6 +1,7 @@
 /**
- * QueryMetrics over segments and runs, day by day: skips what is of other times or series, and takes a series' rollup where
- * the whole segment falls into one bucket; only else are its columns decoded. A damaged segment gives nothing at all, and
+ * QueryMetrics over segments and runs, day by day: skips what is of other times or series, takes the rollups of hours that a
+ * run has where buckets are made of whole hours, and a series' own where the whole segment falls into one bucket; only
+ * else are its columns decoded. A damaged segment gives nothing at all, and
  * the answer says how many there were.
  *
  * @module
@@ -8,6 +9,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
 import { DAY, HOUR, MAX_READ_SAMPLES } from "../../limits.ts";
+import { HourRollups } from "../format/hour_rollups.ts";
 import { openPointSegment } from "../format/point_segment.ts";
 import type { PointRunSegment } from "../format/run_footer.ts";
 import { FORMAT } from "../format/value.ts";
@@ -17,7 +19,7 @@ import { type ActiveDeletion, loadDeletions, newerThan } from "./deletions.ts";
 import { hoursRange } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import { PointCollector } from "./point_collector.ts";
-import { openValue } from "./records.ts";
+import { intact, openValue } from "./records.ts";
 import { daysWith, listRuns, readStable, type Run, type RunList } from "./runs/run_list.ts";
 
 export interface PointQueryOptions {
@@ -85,16 +87,33 @@ class DayReader {
     const { options: { runs }, signal } = this;
     const { from, to, query } = this.all;
     const segments = await runs.segments(run);
+    const deletions = newerThan(this.deletions, run.entry.versionstamp!);
     const wanted = segments.filter((segment) =>
       segment.minTime < to && segment.maxTime >= from && mayHave(segment, query)
     );
-    this.#found.skipped += segments.length - wanted.length;
-    const deletions = newerThan(this.deletions, run.entry.versionstamp!);
-    for await (const [, payload] of runs.open(run, wanted)) {
+    // Samples, or what they come to by hours: never both.
+    if (deletions.length === 0 && this.all.takesHoursOf(this.day) && segments.some(isOfHours)) {
+      const hours = await this.#hoursOf(run, wanted.filter(isOfHours));
+      if (hours !== undefined) return this.#found.merge(hours);
+    }
+    const samples = wanted.filter((segment) => !isOfHours(segment));
+    this.#found.skipped += segments.length - samples.length;
+    for await (const [, payload] of runs.open(run, samples)) {
       signal.throwIfAborted();
       if (payload === undefined) this.#found.damaged++;
       else this.#found.addSegment(openPointSegment(payload), deletions);
     }
+  }
+
+  /** What rollups of hours say; undefined if one is damaged, for the samples say the same. */
+  async #hoursOf(run: Run, segments: readonly PointRunSegment[]): Promise<PointCollector | undefined> {
+    const found = this.all.fork();
+    for await (const [, payload] of this.options.runs.open(run, segments)) {
+      this.signal.throwIfAborted();
+      if (payload === undefined) return undefined;
+      intact(() => found.addHours(new HourRollups(payload)));
+    }
+    return found;
   }
 
   /** What is in no run yet. */
@@ -116,6 +135,10 @@ class DayReader {
       }
     }
   }
+}
+
+function isOfHours({ samples }: PointRunSegment): boolean {
+  return samples === 0;
 }
 
 /** Whether a segment of a run may have any series that is asked for: its series are sorted by metric and then source. */

@@ -8,7 +8,7 @@ import { decodeLogFooter, decodePointFooter } from "../../store/format/run_foote
 import { decodeValue, FORMAT } from "../../store/format/value.ts";
 import type { BlobStore } from "../../store/types.ts";
 
-/** The contents of all segments of a run. Throws a DamagedError where something cannot be read. */
+/** The contents of all segments of a run that have items. Throws a DamagedError where something cannot be read. */
 export async function segmentsOfRun(blobs: BlobStore, id: string, record: RunRecord): Promise<Uint8Array[]> {
   const pieces = record.pieces.map(({ epoch, length }) => ({ epoch, length: Number(length) }));
   const size = pieces.reduce((sum, { length }) => sum + length, 0);
@@ -19,6 +19,8 @@ export async function segmentsOfRun(blobs: BlobStore, id: string, record: RunRec
     at += part.length;
   }
   const { format, payload } = decodeValue(bytes.subarray(Number(record.footer)));
-  const placed = format === FORMAT.pointRunFooter ? decodePointFooter(payload) : decodeLogFooter(payload);
+  const placed = format === FORMAT.pointRunFooter
+    ? decodePointFooter(payload).filter(({ samples }) => samples > 0)
+    : decodeLogFooter(payload);
   return placed.map(({ offset, length }) => decodeValue(bytes.subarray(offset, offset + length)).payload);
 }

@@ -28,6 +28,8 @@ export interface TestStoresOptions {
   maxSeries?: number;
   /** Samples, and entries, that one question may read. */
   maxRead?: number;
+  /** Samples an hour of a series from which on there are rollups of hours. */
+  hourSamples?: number;
   rehash?: (blobs: BlobStore) => Rehash;
   maxStreams?: number;
   clock?: FakeClock;
@@ -56,7 +58,7 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     compactFrom: COMPACT_FEW,
   };
   const runs = { points: createPointRuns({ kv, blobs }), logs: createLogRuns({ kv, blobs }) };
-  const mergers = [createPointMerger(runs.points), createLogMerger(runs.logs)];
+  const mergers = [createPointMerger(runs.points, options.hourSamples), createLogMerger(runs.logs)];
   const common = { kv, committer, blobs, space, clock, newId: () => ulid(clock.now()), ...settings };
   const housekeeping = new Housekeeping({ ...common, mergers, holder: "test" });
   return {

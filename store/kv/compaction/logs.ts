@@ -26,7 +26,8 @@ import type { Merger } from "./mod.ts";
 
 export type LogRuns = RunReader<LogRunSegment>;
 
-export const createLogRuns = (options: RunReaderOptions): LogRuns => new RunReader(options, "logs", decodeLogFooter);
+export const createLogRuns = (options: RunReaderOptions): LogRuns =>
+  new RunReader(options, "logs", decodeLogFooter, () => FORMAT.logSegment);
 
 export function createLogMerger(reader: LogRuns): Merger {
   return {
@@ -57,7 +58,7 @@ export function createLogMerger(reader: LogRuns): Merger {
         let offset = 0;
         for await (const packed of packEntries(mergeLogs(sources), round.options.newId(), out.origin.isDay)) {
           const { segment, index, minTime, maxTime, count, hour } = packed;
-          const length = await out.append(segment, { minTime, maxTime, items: count });
+          const length = await out.append(FORMAT.logSegment, segment, { minTime, maxTime, items: count });
           placed.push({ offset, length, hour, index, bloomBytes: decodeLogIndex(index).bloom.length });
           offset += length;
         }
@@ -79,7 +80,7 @@ async function* entriesOfRun(reader: LogRuns, run: Run, deletions: readonly Acti
   for await (const [{ index }, payload] of reader.open(run, await reader.segments(run))) {
     if (payload === undefined) throw new DamagedRun(run.id);
     if (index.minTime >= end) yield inOrder();
-    part.push(...decodeLogSegment(payload));
+    for (const entry of decodeLogSegment(payload)) part.push(entry);
     end = Math.max(end, index.maxTime);
   }
   yield inOrder();

@@ -123,6 +123,8 @@ export async function* mergeSeries(sources: readonly SeriesSource[]): AsyncGener
 
 /** A segment of a run, with its first and its last series. */
 export interface PackedRunPoints extends PackedPoints {
+  /** The same, open. */
+  readonly segment: PointSegment;
   readonly first: Series;
   readonly last: Series;
 }
@@ -171,6 +173,6 @@ function* pack(parts: readonly SeriesSamples[], count: number): Generator<Packed
   }
   for (const packed of packPointSegments(columns)) {
     const segment = openPointSegment(packed.bytes);
-    yield { ...packed, first: segment.series(0), last: segment.series(segment.seriesCount - 1) };
+    yield { ...packed, segment, first: segment.series(0), last: segment.series(segment.seriesCount - 1) };
   }
 }

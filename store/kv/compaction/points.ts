@@ -1,25 +1,48 @@
 /**
- * Runs of points: segments sorted by series.
+ * Runs of points: segments sorted by series. In a run of a whole day there are rollups of hours between them, where they are
+ * few beside the samples.
  *
  * @module
  */
+import { RUN_HOUR_SAMPLES } from "../../../limits.ts";
 import { openPointSegment } from "../../format/point_segment.ts";
-import { decodePointFooter, encodePointFooter, type PointRunSegment } from "../../format/run_footer.ts";
+import {
+  decodePointFooter,
+  encodePointFooter,
+  type PointRunSegment,
+  type RunSegment,
+} from "../../format/run_footer.ts";
 import { FORMAT } from "../../format/value.ts";
 import { type ActiveDeletion, mayCover, newerThan, ofSeries } from "../deletions.ts";
 import { openValue } from "../records.ts";
 import type { Run } from "../runs/run_list.ts";
 import { RunReader, type RunReaderOptions } from "../runs/run_reader.ts";
+import { HourSegments } from "./hour_segments.ts";
 import type { Merger } from "./mod.ts";
 import { mergeSeries, packSeries, samplesOf, SeriesTable } from "./point_merge.ts";
 import { DamagedRun, damageEndsIt } from "./damage.ts";
 
+interface Packed {
+  readonly bytes: Uint8Array;
+}
+
 export type PointRuns = RunReader<PointRunSegment>;
 
 export const createPointRuns = (options: RunReaderOptions): PointRuns =>
-  new RunReader(options, "points", decodePointFooter);
+  new RunReader(
+    options,
+    "points",
+    decodePointFooter,
+    ({ samples }) => samples === 0 ? FORMAT.hourRollups : FORMAT.pointSegment,
+  );
 
-export function createPointMerger(reader: PointRuns): Merger {
+/** The segments of a run that have samples. */
+export async function sampleSegments(reader: PointRuns, run: Run): Promise<PointRunSegment[]> {
+  return (await reader.segments(run)).filter(({ samples }) => samples > 0);
+}
+
+/** @param hourSamples Samples an hour of a series, on average, from which on the run of a day has rollups of hours. */
+export function createPointMerger(reader: PointRuns, hourSamples = RUN_HOUR_SAMPLES): Merger {
   return {
     kind: "points",
     format: FORMAT.pointSegment,
@@ -41,12 +64,21 @@ export function createPointMerger(reader: PointRuns): Merger {
         // Of equal times, what came later counts as later: runs were made before the segments that are left.
         const sources = [...runs.map((run) => samplesOfRun(reader, run, deletions)), [table.sorted()].values()];
         const placed: PointRunSegment[] = [];
-        let offset = 0;
-        for await (const { bytes, minTime, maxTime, samples, first, last } of packSeries(mergeSeries(sources))) {
-          const length = await out.append(bytes, { minTime, maxTime, items: samples });
-          placed.push({ offset, length, minTime, maxTime, samples, first, last });
-          offset += length;
+        const append = async (
+          format: number,
+          { bytes, ...place }: Omit<PointRunSegment, keyof RunSegment> & Packed,
+        ) => {
+          const length = await out.append(format, bytes, { ...place, items: place.samples });
+          placed.push({ offset: out.length - length, length, ...place });
+        };
+        const hours = new HourSegments(hourSamples);
+        for await (const { segment, ...packed } of packSeries(mergeSeries(sources))) {
+          await append(FORMAT.pointSegment, packed);
+          if (!out.origin.isDay) continue;
+          hours.add(segment);
+          for (const own of hours.take()) await append(FORMAT.hourRollups, own);
         }
+        for (const own of hours.end()) await append(FORMAT.hourRollups, own);
         return encodePointFooter(placed);
       }),
   };
@@ -54,7 +86,7 @@ export function createPointMerger(reader: PointRuns): Merger {
 
 async function* samplesOfRun(reader: PointRuns, run: Run, deletions: readonly ActiveDeletion[]) {
   const own = newerThan(deletions, run.entry.versionstamp);
-  for await (const [, payload] of reader.open(run, await reader.segments(run))) {
+  for await (const [, payload] of reader.open(run, await sampleSegments(reader, run))) {
     if (payload === undefined) throw new DamagedRun(run.id);
     yield [...samplesOf(openPointSegment(payload), own)];
   }

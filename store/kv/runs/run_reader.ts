@@ -32,6 +32,7 @@ export class RunReader<S extends RunSegment> {
     private readonly options: RunReaderOptions,
     readonly kind: RunKind,
     private readonly decodeFooter: (bytes: Uint8Array) => S[],
+    private readonly formatOf: (segment: S) => number,
   ) {}
 
   /** What is in a run. DATA_LOSS if its footer is damaged or missing. */
@@ -69,15 +70,15 @@ export class RunReader<S extends RunSegment> {
       const bytes = await this.#read(run, { start, end: wanted[end - 1].offset + wanted[end - 1].length });
       for (const segment of wanted.slice(first, end)) {
         const at = segment.offset - start;
-        yield [segment, this.#payload(run, bytes.subarray(at, at + segment.length))];
+        yield [segment, this.#payload(run, segment, bytes.subarray(at, at + segment.length))];
       }
       first = end;
     }
   }
 
-  #payload(run: Run, value: Uint8Array): Uint8Array | undefined {
+  #payload(run: Run, segment: S, value: Uint8Array): Uint8Array | undefined {
     try {
-      return openValue(this.kind === "points" ? FORMAT.pointSegment : FORMAT.logSegment, 0, value);
+      return openValue(this.formatOf(segment), 0, value);
     } catch (error) {
       if (!(error instanceof ConnectError && error.code === Code.DataLoss)) throw error;
       this.reportDamage(run, error);

@@ -26,6 +26,12 @@ export interface RunOrigin {
   readonly isDay: boolean;
 }
 
+export interface RunItems {
+  readonly minTime: number;
+  readonly maxTime: number;
+  readonly items: number;
+}
+
 export class RunWriter {
   /** Bytes so far. */
   length = 0;
@@ -49,15 +55,11 @@ export class RunWriter {
     return new RunWriter(round, origin, id, await options.blobs.create(id, EPOCH));
   }
 
-  /** Appends a segment. Returns how many bytes it takes. */
-  async append(segment: Uint8Array, { minTime, maxTime, items }: {
-    readonly minTime: number;
-    readonly maxTime: number;
-    readonly items: number;
-  }): Promise<number> {
-    const format = this.origin.kind === "points" ? FORMAT.pointSegment : FORMAT.logSegment;
+  /** Appends a segment, which has items of these times, or none. Returns how many bytes it takes. */
+  async append(format: number, segment: Uint8Array, { minTime, maxTime, items }: RunItems): Promise<number> {
     const value = encodeValue(format, 0, segment);
     await this.#write(value);
+    if (items === 0) return value.length;
     this.#items += items;
     this.#minTime = Math.min(this.#minTime, minTime);
     this.#maxTime = Math.max(this.#maxTime, maxTime);
