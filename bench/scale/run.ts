@@ -17,6 +17,7 @@ import { ROOT } from "../../scripts/run.ts";
 import { startServer, type TestServer } from "../../tests/support/server.ts";
 import { ResidentMemory } from "../memory/resident.ts";
 import { beginOf, METRICS, SOURCES } from "./data.ts";
+import { daysToCompact } from "./left.ts";
 import { askOften, percentile, type Row, sizeOf, table } from "./measure.ts";
 import { questions } from "./questions.ts";
 
@@ -83,7 +84,7 @@ async function compact(): Promise<void> {
   const start = performance.now();
   const waits: number[] = [];
   let seconds = 0;
-  while (await left() > 0) {
+  while (await daysToCompact(dir) > 0) {
     for (let i = 0; i < 20; i++) {
       const asked = performance.now();
       await sluice.sendPoints([{ source: "now", timestamp: Date.now(), metrics: { wait: i } }]);
@@ -105,26 +106,6 @@ async function compact(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   console.log(`a point with nothing to compact: ${percentiles(calm)}`);
-}
-
-/** Segments of days that are over and not in the run of their day, and runs that are not. */
-async function left(): Promise<number> {
-  const kv = await Deno.openKv(`${dir}/kv.sqlite`);
-  try {
-    let count = 0;
-    const today = Math.floor(Date.now() / DAY) * 24;
-    for (const kind of ["points", "logs"]) {
-      for await (const _ of kv.list({ start: [kind, "default", 0], end: [kind, "default", today] })) count++;
-      const runs = new Map<number, number>();
-      for await (const { key } of kv.list({ prefix: ["run", kind, "default"] })) {
-        runs.set(key[3] as number, (runs.get(key[3] as number) ?? 0) + 1);
-      }
-      for (const [day, own] of runs) if (day < today / 24 && own > 1) count += own;
-    }
-    return count;
-  } finally {
-    kv.close();
-  }
 }
 
 async function answer(): Promise<void> {

@@ -94,4 +94,6 @@ console.log(
   `${clients} followers of ${linesPerSecond} lines/s for ${seconds} s: none missing, none twice, at the latest after ` +
     `${slowest} ms; one that took a message each ${SLOW_MS} ms had ${slow.received} and was told of ${slow.missed} that it missed`,
 );
+// Those who follow have no end of their own.
+await server[Symbol.asyncDispose]();
 Deno.exit(0);
