@@ -228,6 +228,8 @@ export const S3_RETRY_MS = 100;
 export const S3_MAX_RETRY_MS = 2 * SECOND;
 /** Objects of a piece that are removed at once: a large blob has thousands, and a server may have other things to do. */
 export const S3_CONCURRENT_DELETES = 8;
+/** Parts of pieces that are remembered, so that a read of what was read before needs no listing: some 2 MiB. */
+export const S3_LISTED_PARTS = 20_000;
 
 // ---- queries ----
 

@@ -12,10 +12,11 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { S3_CONCURRENT_DELETES } from "../../limits.ts";
 import type { BlobStore, ByteRange, Piece } from "../types.ts";
-import { missingBytes, type PiecePart, pieceParts } from "./parts.ts";
+import { missingBytes, pieceParts } from "./parts.ts";
 import { S3Client, type S3Platform } from "./s3_client.ts";
 import type { S3Object } from "./s3_listing.ts";
 import type { S3Config, S3Sign } from "./s3_signer.ts";
+import { type ListedPart, PartLists } from "./s3_parts.ts";
 import { type HeldBytes, PartWriter } from "./s3_writer.ts";
 
 const PART_KEY = /^([0-9A-Z]{26})\/(\d+)\/(\d{12,})$/;
@@ -37,6 +38,17 @@ export function createS3BlobStore(config: S3Config, platform: S3Platform, sign?:
     } while (after !== undefined);
   }
 
+  const lists = new PartLists(async (blobId, epoch) => {
+    const parts: ListedPart[] = [];
+    for await (const page of pages(pieceKeys(blobId, epoch))) {
+      for (const { key, size } of page) {
+        const match = PART_KEY.exec(key.slice(config.prefix.length));
+        if (match) parts.push({ offset: Number(match[3]), size });
+      }
+    }
+    return parts;
+  });
+
   return {
     async create(blobId, epoch) {
       const { objects } = await client.list(pieceKeys(blobId, epoch), { limit: 1 });
@@ -47,14 +59,7 @@ export function createS3BlobStore(config: S3Config, platform: S3Platform, sign?:
     async *read(blobId: string, pieces: readonly Piece[], range: ByteRange) {
       for (const part of pieceParts(pieces, range)) {
         const missing = () => missingBytes(blobId, part.epoch);
-        const objects: { offset: number; size: number }[] = [];
-        for await (const page of pages(pieceKeys(blobId, part.epoch))) {
-          for (const { key, size } of page) {
-            const match = PART_KEY.exec(key.slice(config.prefix.length));
-            if (match) objects.push({ offset: Number(match[3]), size });
-          }
-        }
-        const spans = spansOf(objects, part);
+        const spans = await lists.spansOf(blobId, part);
         if (!spans) throw missing();
         for (const { offset, start, end } of spans) {
           yield* client.read(partKey(blobId, part.epoch, offset), start, end, missing);
@@ -82,6 +87,7 @@ export function createS3BlobStore(config: S3Config, platform: S3Platform, sign?:
     },
 
     async remove(blobId, epoch) {
+      lists.forget(blobId, epoch);
       for await (const page of pages(pieceKeys(blobId, epoch))) {
         const keys = page.map(({ key }) => key);
         // One by one: DeleteObjects needs a body of its own, and a digest of that, and not every server has it.
@@ -94,21 +100,4 @@ export function createS3BlobStore(config: S3Config, platform: S3Platform, sign?:
       }
     },
   };
-}
-
-/** Where the bytes of `part` lie in the objects of its piece; undefined if some are in none. */
-function spansOf(
-  objects: { offset: number; size: number }[],
-  part: PiecePart,
-): { offset: number; start: number; end: number }[] | undefined {
-  const spans: { offset: number; start: number; end: number }[] = [];
-  let at = part.start;
-  for (const { offset, size } of objects.sort((a, b) => a.offset - b.offset)) {
-    if (offset + size <= at || at >= part.end) continue;
-    if (offset > at) return undefined;
-    const end = Math.min(offset + size, part.end);
-    spans.push({ offset, start: at - offset, end: end - offset });
-    at = end;
-  }
-  return at >= part.end ? spans : undefined;
 }
