@@ -10,7 +10,7 @@ import type { LogIndex } from "../format/log_index.ts";
 import { logMatcher } from "../format/log_match.ts";
 import { mayFail } from "../format/log_may_match.ts";
 import type { LogRow } from "../format/log_row.ts";
-import { type FacetKey, type Histogram, LEVELS, type LogCounting, type LogCounts } from "../log_types.ts";
+import { type FacetKey, LEVELS, type LogCounting, type LogCounts } from "../log_types.ts";
 import { clamped } from "./log_range.ts";
 import { type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
@@ -38,17 +38,24 @@ export async function countLogs(
   return { ...counter.result(), ...segments.counts };
 }
 
-/** Counts by the beginning of their bucket. */
-type Buckets = Map<number, number>;
+/** What was counted in one bucket of time. */
+interface Bucket {
+  count: number;
+  /** By value, of each facet. */
+  readonly facets: readonly Map<string, number>[];
+}
 
 class Counter {
-  readonly #all: Buckets = new Map();
-  readonly #facets: readonly Map<string, Buckets>[];
+  /** By their beginning. */
+  readonly #buckets = new Map<number, Bucket>();
   readonly #isMet: (entry: LogRow) => boolean;
-  #buckets = 0;
+  /** Values in all buckets, and buckets. */
+  #size = 0;
+  /** The bucket that was counted in last: entries mostly come in the order of time. */
+  #start = NaN;
+  #bucket: Bucket = { count: 0, facets: [] };
 
   constructor(private readonly counting: LogCounting) {
-    this.#facets = counting.facets.map(() => new Map());
     this.#isMet = logMatcher(counting.where);
   }
 
@@ -56,11 +63,11 @@ class Counter {
     const { from, to, facets } = this.counting;
     const { timestamp } = entry;
     if (!(timestamp >= from && timestamp < to) || !this.#isMet(entry)) return;
-    const start = this.#start(timestamp);
-    this.#count(this.#all, start, 1);
-    for (const [i, facet] of facets.entries()) {
-      const value = valueOf(entry, facet);
-      if (value !== undefined) this.#count(this.#bucketsOf(i, value), start, 1);
+    const bucket = this.#bucketAt(this.#startOf(timestamp));
+    bucket.count++;
+    for (let i = 0; i < facets.length; i++) {
+      const value = valueOf(entry, facets[i]);
+      if (value !== undefined) this.#count(bucket.facets[i], value, 1);
     }
   }
 
@@ -70,64 +77,81 @@ class Counter {
     if (deletions.length > 0 || index === undefined || minTime < from || maxTime >= to || mayFail(index, where)) {
       return false;
     }
-    const start = this.#start(minTime);
-    if (this.#start(maxTime) !== start) return false;
+    const start = this.#startOf(minTime);
+    if (this.#startOf(maxTime) !== start) return false;
     const counts = facets.map((facet) => indexCounts(index, facet));
     if (counts.includes(undefined)) return false;
-    this.#count(this.#all, start, index.count);
+    const bucket = this.#bucketAt(start);
+    bucket.count += index.count;
     for (const [i, values] of counts.entries()) {
-      for (const [value, count] of values ?? []) this.#count(this.#bucketsOf(i, value), start, count);
+      for (const [value, count] of values ?? []) this.#count(bucket.facets[i], value, count);
     }
     return true;
   }
 
   /** Adds what another has counted. */
   merge(other: Counter): void {
-    for (const [start, count] of other.#all) this.#count(this.#all, start, count);
-    for (const [i, values] of other.#facets.entries()) {
-      for (const [value, buckets] of values) {
-        for (const [start, count] of buckets) this.#count(this.#bucketsOf(i, value), start, count);
+    for (const [start, { count, facets }] of other.#buckets) {
+      const bucket = this.#bucketAt(start);
+      bucket.count += count;
+      for (const [i, values] of facets.entries()) {
+        for (const [value, count] of values) this.#count(bucket.facets[i], value, count);
       }
     }
   }
 
   result(): Pick<LogCounts, "count" | "histogram" | "facets"> {
     const { limit } = this.counting;
-    const facets = this.#facets.map((found) => {
-      const values = Array.from(found, ([value, buckets]) => ({ value, count: sum(buckets), buckets }))
+    const buckets = [...this.#buckets].sort(([a], [b]) => a - b);
+    const facets = this.counting.facets.map((_, i) => {
+      const found = new Map<string, { count: number; histogram: [start: number, count: number][] }>();
+      for (const [start, { facets }] of buckets) {
+        for (const [value, count] of facets[i]) {
+          let own = found.get(value);
+          if (own === undefined) found.set(value, own = { count: 0, histogram: [] });
+          own.count += count;
+          own.histogram.push([start, count]);
+        }
+      }
+      const values = Array.from(found, ([value, counts]) => ({ value, ...counts }))
         .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
       return {
-        values: values.slice(0, limit).map(({ value, count, buckets }) => ({
-          value,
-          count,
-          histogram: sorted(buckets),
-        })),
+        values: values.slice(0, limit),
         other: values.slice(limit).reduce((all, { count }) => all + count, 0),
       };
     });
-    return { count: sum(this.#all), histogram: sorted(this.#all), facets };
+    const histogram = buckets.map(([start, { count }]) => [start, count] as const);
+    return { count: histogram.reduce((all, [, count]) => all + count, 0), histogram, facets };
   }
 
-  #start(timestamp: number): number {
+  #startOf(timestamp: number): number {
     const { step, from } = this.counting;
     return step === 0 ? from : Math.floor(timestamp / step) * step;
   }
 
-  #bucketsOf(facet: number, value: string): Buckets {
-    const values = this.#facets[facet];
-    let buckets = values.get(value);
-    if (!buckets) values.set(value, buckets = new Map());
-    return buckets;
+  #bucketAt(start: number): Bucket {
+    if (start === this.#start) return this.#bucket;
+    let bucket = this.#buckets.get(start);
+    if (bucket === undefined) {
+      this.#grow();
+      this.#buckets.set(start, bucket = { count: 0, facets: this.counting.facets.map(() => new Map()) });
+    }
+    this.#start = start;
+    return this.#bucket = bucket;
   }
 
-  #count(buckets: Buckets, start: number, count: number): void {
-    const before = buckets.get(start);
-    if (before === undefined && ++this.#buckets > MAX_FACET_BUCKETS) {
+  #count(values: Map<string, number>, value: string, count: number): void {
+    const before = values.get(value);
+    if (before === undefined) this.#grow();
+    values.set(value, (before ?? 0) + count);
+  }
+
+  #grow(): void {
+    if (++this.#size > MAX_FACET_BUCKETS) {
       throw overLimit(
         `The question makes more than ${MAX_FACET_BUCKETS} buckets: take a shorter range, a longer step, or fields of fewer values`,
       );
     }
-    buckets.set(start, (before ?? 0) + count);
   }
 }
 
@@ -152,12 +176,4 @@ function indexCounts(index: LogIndex, facet: FacetKey): Iterable<readonly [strin
     case "field":
       return index.names.fieldNamesComplete && !index.names.fieldNames.includes(facet.name) ? [] : undefined;
   }
-}
-
-function sum(buckets: Buckets): number {
-  return buckets.values().reduce((all, count) => all + count, 0);
-}
-
-function sorted(buckets: Buckets): Histogram {
-  return [...buckets].sort(([a], [b]) => a - b);
 }
