@@ -8,6 +8,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { DAY, RUN_KEPT_MS } from "../../limits.ts";
 import { checkParts, checkQueries, type Sent } from "./checks.ts";
 import { type Content, inconsistencies, readContent } from "./content.ts";
+import type { Deletions } from "./deletions.ts";
 import { checkFiles, leftPieces, type SentFiles } from "./file_checks.ts";
 import { openBlobs } from "../../store/open.ts";
 import { KvClient } from "../../store/kv/kv.ts";
@@ -31,13 +32,14 @@ export interface Left {
   readonly sent: readonly Sent[];
   readonly files: readonly SentFiles[];
   readonly clients: readonly StreamClient[];
+  readonly deletions: Deletions;
   /** Whether clocks were so far ahead that what was written then does not expire for long. */
   readonly farJumps: boolean;
 }
 
 /** Returns what is wrong. */
 export async function lookAtWhatIsLeft(world: World, left: Left): Promise<string[]> {
-  const { nodes, around, sent, files, farJumps } = left;
+  const { nodes, around, sent, files, deletions, farJumps } = left;
   const { scheduler } = world;
   // Whatever a client was told is to outlive this too.
   for (const { process } of nodes) process?.crash();
@@ -55,8 +57,9 @@ export async function lookAtWhatIsLeft(world: World, left: Left): Promise<string
   const content = await readContent(around.kv, blobs);
   const found = [
     ...inconsistencies(content),
-    ...checkParts(sent, content),
-    ...await checkQueries(sent, content, open.stores, scheduler.now),
+    ...await deletions.settle(open.stores, farJumps),
+    ...checkParts(sent, content, deletions),
+    ...await checkQueries(sent, content, open.stores, scheduler.now, deletions),
     ...await checkFiles(files, content, open.stores),
     ...farJumps ? [] : leftPieces(content, around),
   ];

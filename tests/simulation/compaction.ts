@@ -9,6 +9,7 @@ import type { BlobStore } from "../../store/types.ts";
 import { makeChaos } from "./chaos.ts";
 import { checkQueries, type Sent } from "./checks.ts";
 import { readContent } from "./content.ts";
+import type { Deletions } from "./deletions.ts";
 import type { SimDisk } from "./disk.ts";
 import type { Surroundings } from "./instance.ts";
 import { isRefusal, type Node } from "./node.ts";
@@ -20,6 +21,7 @@ export interface CompactionOptions {
   readonly disk: SimDisk;
   readonly blobs: BlobStore;
   readonly sent: readonly Sent[];
+  readonly deletions: Deletions;
   violation(what: string): void;
 }
 
@@ -29,7 +31,7 @@ const READERS = 2;
 const PATIENCE_MS = 10_000;
 
 export async function watchCompaction(world: World, options: CompactionOptions): Promise<void> {
-  const { nodes, around, disk, blobs, sent, violation } = options;
+  const { nodes, around, disk, blobs, sent, deletions, violation } = options;
   const { scheduler, random } = world;
   const content = await readContent(around.kv, blobs);
   const finished = sent.filter(({ client }) => client.outcome === "finished");
@@ -45,7 +47,7 @@ export async function watchCompaction(world: World, options: CompactionOptions):
       await scheduler.sleep(random.between(0, 2000));
       const { open } = random.pick(nodes);
       if (open === undefined) continue;
-      const asked = checkQueries(finished, content, open.stores, open.process.now()).then((found) => {
+      const asked = checkQueries(finished, content, open.stores, open.process.now(), deletions).then((found) => {
         for (const what of found) violation(`while segments are moved, ${what}`);
       }).catch((error) => {
         if (!isRefusal(error)) violation(`while segments are moved, a question fails: ${error}`);
@@ -55,8 +57,9 @@ export async function watchCompaction(world: World, options: CompactionOptions):
     }
   };
   const asking = Array.from({ length: READERS }, ask);
+  const deleting = deletions.make(world, nodes, finished, violation);
   await makeChaos(world, { nodes, disk, farJumps: false }, random.pick([20_000, 60_000, 120_000]));
   isOver = true;
   world.faults.stop();
-  await Promise.all(asking);
+  await Promise.all([...asking, deleting]);
 }

@@ -12,6 +12,9 @@ export const COMPACTION_FAULTS: Readonly<Record<string, DeliberateFault>> = {
     platform: (platform) => ({ ...platform, openKv: async (path) => removeBeforeRun(await platform.openKv(path)) }),
   },
   "compact-without-lease": { install: compactWithoutLease },
+  "merge-past-deletions": {
+    platform: (platform) => ({ ...platform, openKv: async (path) => mergePastDeletions(await platform.openKv(path)) }),
+  },
   "stale-list-of-runs": {
     platform: (platform) => ({ ...platform, openKv: async (path) => staleRuns(await platform.openKv(path)) }),
   },
@@ -41,6 +44,28 @@ function removeBeforeRun(kv: OpenKv): OpenKv {
         if (!isSwap) return await whole.commit();
         const result = await first.commit();
         return result.ok ? await second.commit() : result;
+      },
+    };
+  });
+}
+
+/** Makes a run without asking whether something was deleted since it was begun. */
+function mergePastDeletions(kv: OpenKv): OpenKv {
+  return withAtomic(kv, () => {
+    const operation = kv.atomic();
+    const checks: Deno.AtomicCheck[] = [];
+    let isSwap = false;
+    return {
+      check: (check) => void checks.push(check),
+      set(key, value) {
+        if (key[0] === "run") isSwap = true;
+        operation.set(key, value);
+      },
+      sum: (key, n) => void operation.sum(key, n),
+      delete: (key) => void operation.delete(key),
+      commit() {
+        for (const check of checks) if (!isSwap || check.key[0] !== "deletions") operation.check(check);
+        return operation.commit();
       },
     };
   });

@@ -9,6 +9,7 @@ import type { BlobsConfig, StoresConfig } from "../../store/open.ts";
 import { makeChaos } from "./chaos.ts";
 import { lookAtWhatIsLeft, openRawBlobs, STREAM_LIFETIME, UPLOAD_EXPIRY } from "./aftermath.ts";
 import type { Sent } from "./checks.ts";
+import { Deletions } from "./deletions.ts";
 import { watchCompaction } from "./compaction.ts";
 import { SimDisk } from "./disk.ts";
 import type { DeliberateFault } from "./deliberate_faults.ts";
@@ -125,10 +126,11 @@ async function scenario(world: World, wrap: Wrappers, violation: (what: string) 
   world.note("world", "calm");
   await Promise.all(sending);
   const blobs = await openRawBlobs(nodes[0], around);
-  await watchCompaction(world, { nodes, around, disk, blobs, sent, violation });
+  const deletions = new Deletions();
+  await watchCompaction(world, { nodes, around, disk, blobs, sent, deletions, violation });
 
   const clients = [...sent, ...files].map(({ client }) => client);
-  for (const found of await lookAtWhatIsLeft(world, { nodes, around, sent, files, clients, farJumps })) {
+  for (const found of await lookAtWhatIsLeft(world, { nodes, around, sent, files, clients, deletions, farJumps })) {
     violation(found);
   }
   return clients.reduce((sum, { calls }) => sum + calls, 0);
