@@ -9,6 +9,7 @@ import process from "node:process";
 import { parseDuration } from "./cli/arguments.ts";
 import { addQuery, addSearch } from "./cli/ask.ts";
 import { type Context, createContext, type GlobalOptions } from "./cli/context.ts";
+import { addDeletions } from "./cli/deletions.ts";
 import { addDemo } from "./cli/demo.ts";
 import { Command, CommanderError, InvalidArgumentError } from "./cli/deps.ts";
 import { Exit, exitCodeOf, explain } from "./cli/exit.ts";
@@ -90,7 +91,8 @@ const program = new Command("sluice")
   .addHelpText("after", HELP)
   .showHelpAfterError("(sluice --help, or sluice COMMAND --help, say more)")
   .exitOverride();
-for (const add of [addUpload, addPoints, addLogs, addQuery, addSearch, addFiles, addStatus, addDemo]) add(program, run);
+const parts = [addUpload, addPoints, addLogs, addQuery, addSearch, addFiles, addDeletions, addStatus, addDemo];
+for (const add of parts) add(program, run);
 for (const command of program.commands) command.copyInheritedSettings(program);
 
 try {

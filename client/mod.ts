@@ -60,6 +60,7 @@ import type { Way } from "./way.ts";
 export { Code, ConnectError } from "./deps.ts";
 export { Aggregation, SearchOrder } from "../gen/sluice/v1/query_pb.ts";
 export type { CollectionResult, LogCollectionResult, Rejection } from "../gen/sluice/v1/data_collection_pb.ts";
+export type { Deletion, ListDeletionsResponse } from "../gen/sluice/v1/deletion_pb.ts";
 export type { FileInfo, ListFilesResponse, UploadResult } from "../gen/sluice/v1/file_upload_pb.ts";
 export type {
   ListSeriesResponse,
