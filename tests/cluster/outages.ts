@@ -32,7 +32,7 @@ export async function runOutages({ seconds, seed }: { seconds: number; seed: num
   const faults: string[] = [];
   const point = { source: "outage", timestamp: Date.now(), metrics: { x: 1 } };
   const entry = { application: "outage", timestamp: Date.now(), message: "hello" };
-  const calls = urls.map((url) => createSluice({ url })).map((sluice) => ({
+  const calls = urls.map((url) => createSluice({ url, retry: false })).map((sluice) => ({
     file: () => sluice.uploadFile(FILE, { name: "outage.csv" }),
     points: () => sluice.sendPoints([point]),
     logs: () => sluice.sendLogs([entry]),
