@@ -106,6 +106,8 @@ export const MAX_CONTENT_TYPE_BYTES = 127;
 export const ALLOWED_EXTENSIONS: readonly string[] = [".txt", ".csv", ".json", ".xml"];
 /** Bytes of a file that one checksum covers at rest: the least that a read has to verify. */
 export const BLOCK_BYTES = 1 * MIB;
+/** Buffers of blocks that are kept for uploads to come: two each for those that are under way at once, mostly. */
+export const MAX_SPARE_BLOCKS = 16;
 /** Block checksums in one KV value: 4 KB, far below the 64 KiB that a value may have. */
 export const BLOCKS_PER_VALUE = 1000;
 /** How long the running hash of an upload that broke off is kept for its next call, ms. */

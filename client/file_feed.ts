@@ -51,8 +51,7 @@ export class FileFeed implements Feed {
     this.#source = source;
     this.#options = options;
     this.#cutter = new FileCutter(source, options);
-    const max = source.seekable ? FILE_WINDOW_BYTES : WINDOW_BYTES;
-    this.#size = new WindowSize(MIN_WINDOW_BYTES, max, WINDOW_BYTES);
+    this.#size = new WindowSize(MIN_WINDOW_BYTES, FILE_WINDOW_BYTES, WINDOW_BYTES);
   }
 
   get total(): number | undefined {

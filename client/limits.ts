@@ -39,8 +39,9 @@ export const STREAMED_WINDOW_MS = 5 * SECOND;
 export const WHOLE_WINDOW_MS = SECOND;
 
 /**
- * Bytes of a file in one streamed call, where the source can be read again. Each call begins a piece of the stored
- * file, and syncs the disk, so it should be large; what a cut costs is little, for the server commits once a second.
+ * Bytes of a file in one streamed call. Each call begins a piece of the stored file and costs some 30 ms of syncing, so
+ * it should be large; what a cut costs is little, for the server commits once a second. Of a source that can be read
+ * once only, the client keeps so much of it until that is committed.
  */
 export const FILE_WINDOW_BYTES = 64 * MIB;
 

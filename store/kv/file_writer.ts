@@ -18,12 +18,14 @@ import { FORMAT } from "../format/value.ts";
 import type { FileInfo, FileWriter, Mutation, UploadStream } from "../types.ts";
 import { blobKey, blocksPrefix, fileKey } from "./keys.ts";
 import { encodeRecord } from "./records.ts";
+import type { SpareBlocks } from "./spare_blocks.ts";
 import { openUpload, type Upload, type UploadOptions } from "./uploads.ts";
 
 /** Bytes of a writer's first buffer: more than most small files have. */
 const FIRST_BUFFER_BYTES = 16 * KIB;
 
 export interface FileWriterOptions extends UploadOptions {
+  readonly spareBlocks: SpareBlocks;
   readonly clock: Clock;
 }
 
@@ -124,6 +126,7 @@ class KvFileWriter implements FileWriter {
         }],
       });
       this.#end();
+      this.#giveBlocks();
       this.upload.hash.drop();
       return { id: blobId, name, size, sha256, contentType, chunkCount, createdAt };
     });
@@ -170,6 +173,12 @@ class KvFileWriter implements FileWriter {
     this.#cancelTimer?.();
   }
 
+  /** Only when all was written: what was given up may still be read. */
+  #giveBlocks(): void {
+    for (const buffer of [this.#buffer, this.#spare]) this.o.spareBlocks.give(buffer);
+    this.#buffer = this.#spare = new Uint8Array(0);
+  }
+
   async #abort(): Promise<void> {
     if (this.#isEnded) return;
     this.#end();
@@ -197,6 +206,7 @@ class KvFileWriter implements FileWriter {
     try {
       await this.#passOn({ all: true });
       await this.#writing;
+      this.#giveBlocks();
     } finally {
       await output.seal().catch(() => {});
       const hash = output.committedHash;
@@ -208,7 +218,8 @@ class KvFileWriter implements FileWriter {
   /** Lets the buffer grow with what arrives: a small file must not cost a whole block. */
   #makeRoom(length: number): void {
     if (length <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.min(Math.max(length, this.#buffer.length * 2), BLOCK_BYTES));
+    const larger = this.o.spareBlocks.take() ??
+      new Uint8Array(Math.min(Math.max(length, this.#buffer.length * 2), BLOCK_BYTES));
     larger.set(this.#buffer.subarray(0, this.#filled));
     this.#buffer = larger;
   }

@@ -10,18 +10,19 @@ import type { FileRecord } from "../../gen/sluice/store/v1/records_pb.ts";
 import { FORMAT } from "../format/value.ts";
 import type { ByteRange, FileInfo, FileStore, Mutation } from "../types.ts";
 import { createFileWriter, type FileWriterOptions } from "./file_writer.ts";
+import { SpareBlocks } from "./spare_blocks.ts";
 import { blobKey, blocksPrefix, fileKey, filesPrefix } from "./keys.ts";
 import { decodeRecord } from "./records.ts";
 import { KeptHashes } from "./running_hash.ts";
 import { readClaim, toPieces } from "./upload_claim.ts";
 import { readVerified } from "./verified_read.ts";
 
-export type FileStoreOptions = Omit<FileWriterOptions, "kept">;
+export type FileStoreOptions = Omit<FileWriterOptions, "kept" | "spareBlocks">;
 
 export function createFileStore(options: FileStoreOptions): FileStore & { close(): void } {
   const { kv, blobs, clock } = options;
   const kept = new KeptHashes(clock);
-  const writing = { ...options, kept };
+  const writing = { ...options, kept, spareBlocks: new SpareBlocks() };
 
   async function getRecord(tenant: string, id: string) {
     const entry = await kv.get(fileKey(tenant, id));

@@ -18,7 +18,7 @@ const PROGRAM = fileURLToPath(new URL("program.js", import.meta.url));
 
 /** Deno, with the client that the server hands out. */
 export const inDeno: Runtime = (options) =>
-  run(Deno.execPath(), ["run", "-A", PROGRAM, `${options.url}/client.js`, JSON.stringify(options)]);
+  run(Deno.execPath(), ["run", "-A", "--no-lock", PROGRAM, `${options.url}/client.js`, JSON.stringify(options)]);
 
 /** Node, with the package that `deno task build:npm` makes. */
 export async function nodeIn(folder: string): Promise<Runtime> {

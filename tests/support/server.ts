@@ -53,6 +53,8 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
       join(ROOT, "main.ts"),
     ],
     env: {
+      // As `deno task dev` has it.
+      MALLOC_ARENA_MAX: "1",
       SLUICE_LISTEN: "127.0.0.1:0",
       SLUICE_DATA: dir,
       ...DEPLOY_SHAPE && DEPLOY_ENV,
