@@ -1,5 +1,5 @@
 /**
- * DeletionService: removes points and logs.
+ * DeletionService: removes points and logs, and says what was removed, files too.
  *
  * @module
  */
@@ -86,15 +86,21 @@ function ensureCondition(isGiven: boolean, { from, to }: { from: bigint; to: big
 }
 
 function deletionMessage({ id, items, createdAt, doneAt }: DeletionInfo): MessageInitShape<typeof DeletionSchema> {
+  return { id, what: whatMessage(items), createdAt: BigInt(createdAt), doneAt: BigInt(doneAt) };
+}
+
+function whatMessage(items: DeletionInfo["items"]): MessageInitShape<typeof DeletionSchema>["what"] {
+  if (items.kind === "file") {
+    const { id, name, size, sha256 } = items;
+    return {
+      case: "file",
+      value: { fileId: id, fileName: name, totalSize: BigInt(size), checksum: sha256.toHex() },
+    };
+  }
   const range = { from: BigInt(items.from), to: items.to === Number.MAX_SAFE_INTEGER ? 0n : BigInt(items.to) };
-  return {
-    id,
-    what: items.kind === "logs"
-      ? { case: "logs", value: { ...range, application: items.application } }
-      : { case: "points", value: { ...range, source: items.source, metric: items.metric, tags: tagsOf(items) } },
-    createdAt: BigInt(createdAt),
-    doneAt: BigInt(doneAt),
-  };
+  return items.kind === "logs"
+    ? { case: "logs", value: { ...range, application: items.application } }
+    : { case: "points", value: { ...range, source: items.source, metric: items.metric, tags: tagsOf(items) } };
 }
 
 function tagsOf({ tags }: { readonly tags: readonly (readonly [string, string])[] }): Record<string, string> {

@@ -21,11 +21,21 @@ export type DeletedItems =
     | { readonly kind: "logs"; readonly application?: string }
   );
 
+/** A file that was deleted. */
+export interface DeletedFile {
+  readonly kind: "file";
+  readonly id: string;
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly sha256: Uint8Array;
+}
+
 /** A deletion. */
 export interface DeletionInfo {
   /** A ULID. */
   readonly id: string;
-  readonly items: DeletedItems;
+  readonly items: DeletedItems | DeletedFile;
   /** ms since the epoch. */
   readonly createdAt: number;
   /** When nothing of it was left on the disk; 0 before that. */

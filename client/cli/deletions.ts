@@ -61,7 +61,7 @@ Examples:
       )
     );
   program.command("deletions")
-    .summary("list what was deleted in the last year, newest first, and whether it is gone from the disk")
+    .summary("list what was deleted in the last year (files too), newest first, and whether it is gone from the disk")
     .option("-n, --limit <number>", "deletions at the most", wholeNumber(1, 1_000_000), 100)
     .action(({ limit }: { limit: number }) => run((context) => list(context, limit)));
 }
@@ -100,6 +100,7 @@ function report(context: Context, deletion: Deletion): void {
 
 function conditionsOf({ case: kind, value }: Deletion["what"]): string {
   if (kind === undefined) return "";
+  if (kind === "file") return `file ${pairs({ name: value.fileName, id: value.fileId, bytes: `${value.totalSize}` })}`;
   const { from, to } = value;
   const own = kind === "points"
     ? { metric: value.metric, source: value.source, ...value.tags }

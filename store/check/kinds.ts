@@ -83,6 +83,6 @@ async function* judgePiece({ payload }: Parameters<Judge>[0]) {
 }
 
 async function* judgeDeletion({ payload }: Parameters<Judge>[0]) {
-  const { from, to } = parseRecord(DeletionRecordSchema, payload);
-  if (from >= to) yield { what: `it is of no time: from ${from} to ${to}` };
+  const { from, to, file } = parseRecord(DeletionRecordSchema, payload);
+  if (file === undefined && from >= to) yield { what: `it is of no time: from ${from} to ${to}` };
 }

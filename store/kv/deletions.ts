@@ -1,5 +1,5 @@
 /**
- * Deletions of points and logs.
+ * Deletions of points and logs. (Of a file, only what says that there was one: the file itself goes at once.)
  *
  * A deletion is a record, and holds for what KV holds in versions older than its own: versionstamps say, whatever clocks
  * do, what was committed before. Readers leave such items out. Compaction writes segments and runs again without them,
@@ -11,14 +11,14 @@
 import type { Clock } from "../../clock.ts";
 import { overLimit } from "../../errors.ts";
 import { type DeletionRecord, DeletionRecordSchema } from "../../gen/sluice/store/v1/records_pb.ts";
-import { MAX_DELETIONS } from "../../limits.ts";
-import type { DeletedItems, DeletionInfo, DeletionStore } from "../deletion_types.ts";
+import { DELETED_MS, MAX_DELETIONS } from "../../limits.ts";
+import type { DeletedFile, DeletedItems, DeletionInfo, DeletionStore } from "../deletion_types.ts";
 import { matches } from "../format/series.ts";
 import { encodeValue, FORMAT } from "../format/value.ts";
 import type { StoredLog } from "../log_types.ts";
-import type { Series } from "../types.ts";
+import type { Mutation, Series } from "../types.ts";
 import { type Committer, ConflictError } from "./committer.ts";
-import { deletedPrefix, deletionKey, deletionsPrefix, latestDeletionKey, type RunKind } from "./keys.ts";
+import { deletedKey, deletedPrefix, deletionKey, deletionsPrefix, latestDeletionKey, type RunKind } from "./keys.ts";
 import type { Check, Entry, KvClient } from "./kv.ts";
 import { decodeRecord, encodeRecord } from "./records.ts";
 
@@ -160,7 +160,10 @@ export function createDeletionStore({ kv, committer, clock, newId }: DeletionSto
               entry,
               () => decodeRecord(DeletionRecordSchema, FORMAT.deletion, clock.now(), entry.value),
             );
-            if (record) found.push(infoOf(entry.key.at(-1) as string, kind ?? kindOf(record), record));
+            if (record) {
+              const items = kind === undefined ? doneItems(record) : itemsOf(kind, record);
+              found.push(infoOf(entry.key.at(-1) as string, items, record));
+            }
             if (++count === limit) break pages;
           }
         }
@@ -179,7 +182,23 @@ function recordOf(items: DeletedItems) {
   return { ...range, source, metric, tags: Object.fromEntries(tags), isLogs: false };
 }
 
-const kindOf = ({ isLogs }: DeletionRecord): RunKind => isLogs ? "logs" : "points";
+/** What says, for {@linkcode DELETED_MS}, that a file was deleted: it belongs into the atomic that does so. */
+export function fileDeletion(tenant: string, id: string, { size, ...file }: DeletedFile, now: number): Mutation {
+  const value = encodeRecord(DeletionRecordSchema, FORMAT.deletion, now + DELETED_MS, {
+    file: { ...file, size: BigInt(size) },
+    createdAt: BigInt(now),
+    doneAt: BigInt(now),
+  });
+  return { type: "set", key: deletedKey(tenant, id), value };
+}
+
+/** Of a deletion that is done. */
+function doneItems(record: DeletionRecord): DeletedItems | DeletedFile {
+  const { file, isLogs } = record;
+  if (file === undefined) return itemsOf(isLogs ? "logs" : "points", record);
+  const { id, name, size, sha256 } = file;
+  return { kind: "file", id, name, size: Number(size), sha256 };
+}
 
 function itemsOf(kind: RunKind, { source, metric, tags, application, from, to }: DeletionRecord): DeletedItems {
   const range = { from: Number(from), to: Number(to) };
@@ -193,11 +212,10 @@ function itemsOf(kind: RunKind, { source, metric, tags, application, from, to }:
   };
 }
 
-function infoOf(id: string, kind: RunKind, record: DeletionRecord): DeletionInfo {
-  const { createdAt, doneAt } = record;
-  return {
-    ...{ id, items: itemsOf(kind, record) },
-    createdAt: Number(createdAt),
-    doneAt: Number(doneAt),
-  };
+function infoOf(
+  id: string,
+  items: DeletionInfo["items"],
+  { createdAt, doneAt }: DeletionRecord,
+): DeletionInfo {
+  return { id, items, createdAt: Number(createdAt), doneAt: Number(doneAt) };
 }

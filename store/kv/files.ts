@@ -11,6 +11,7 @@ import { FORMAT } from "../format/value.ts";
 import type { ByteRange, FileInfo, FileStore, Mutation } from "../types.ts";
 import { createFileWriter, type FileWriterOptions } from "./file_writer.ts";
 import { SpareBlocks } from "./spare_blocks.ts";
+import { fileDeletion } from "./deletions.ts";
 import { blobKey, blocksPrefix, fileKey, filesPrefix } from "./keys.ts";
 import { decodeRecord } from "./records.ts";
 import { KeptHashes } from "./running_hash.ts";
@@ -104,6 +105,9 @@ export function createFileStore(options: FileStoreOptions): FileStore & { close(
       for await (const page of kv.pages({ prefix: blocksPrefix(id) })) {
         for (const { key } of page) deletions.push({ type: "delete", key });
       }
+      const { fileName: name, size, sha256 } = found.record;
+      const file = { kind: "file", id, name, size: Number(size), sha256 } as const;
+      deletions.push(fileDeletion(tenant, options.newId(), file, clock.now()));
       const removed = await kv.atomic([{ key, versionstamp: found.versionstamp }], deletions);
       if (removed === undefined) return false;
       // Should this not happen any more, the sweep finds pieces that nobody claims.

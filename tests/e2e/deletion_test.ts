@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Code, createSluice, SluiceError } from "../../client/mod.ts";
 import { HOUR } from "../../limits.ts";
 import { sharedServer } from "../support/shared_server.ts";
@@ -65,6 +65,20 @@ Deno.test("ListDeletions: says what was deleted, the newest first, in pages", as
     what.case === "points" ? what.value.source : ""
   );
   assertEquals(sources, ["l3", "l2", "l1"]);
+});
+
+Deno.test("ListDeletions: a deleted file is named, with its size and checksum", async () => {
+  const { fileId, checksum } = await sluice.uploadFile(new TextEncoder().encode("a,b\n"), { name: "gone.csv" });
+  await sluice.files.delete(fileId);
+  const { deletions: [{ what, createdAt, doneAt }] } = await sluice.listDeletions({ pageSize: 1 });
+  assert(what.case === "file");
+  const { $typeName: _, ...file } = what.value;
+  assertEquals(file, { fileId, fileName: "gone.csv", totalSize: 4n, checksum });
+  assertEquals(doneAt, createdAt);
+  // What was refused deleted nothing.
+  await assertRejects(() => sluice.files.delete(fileId), SluiceError);
+  const { deletions: [newest] } = await sluice.listDeletions({ pageSize: 1 });
+  assertEquals(newest.what.value, what.value);
 });
 
 Deno.test("Deletions: without a condition, or with a range that is none, nothing is deleted", async () => {

@@ -10,7 +10,7 @@ import type { Message } from "npm:@bufbuild/protobuf@2";
  * Describes the file sluice/v1/deletion.proto.
  */
 export const file_sluice_v1_deletion: GenFile = /*@__PURE__*/
-  fileDesc("ChhzbHVpY2UvdjEvZGVsZXRpb24ucHJvdG8SCXNsdWljZS52MSK0AQoTRGVsZXRlUG9pbnRzUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSDgoGbWV0cmljGAIgASgJEjYKBHRhZ3MYAyADKAsyKC5zbHVpY2UudjEuRGVsZXRlUG9pbnRzUmVxdWVzdC5UYWdzRW50cnkSDAoEZnJvbRgEIAEoAxIKCgJ0bxgFIAEoAxorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9ChREZWxldGVQb2ludHNSZXNwb25zZRIlCghkZWxldGlvbhgBIAEoCzITLnNsdWljZS52MS5EZWxldGlvbiJCChFEZWxldGVMb2dzUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIMCgRmcm9tGAIgASgDEgoKAnRvGAMgASgDIjsKEkRlbGV0ZUxvZ3NSZXNwb25zZRIlCghkZWxldGlvbhgBIAEoCzITLnNsdWljZS52MS5EZWxldGlvbiI9ChRMaXN0RGVsZXRpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJYChVMaXN0RGVsZXRpb25zUmVzcG9uc2USJgoJZGVsZXRpb25zGAEgAygLMhMuc2x1aWNlLnYxLkRlbGV0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKjAQoIRGVsZXRpb24SCgoCaWQYASABKAkSMAoGcG9pbnRzGAIgASgLMh4uc2x1aWNlLnYxLkRlbGV0ZVBvaW50c1JlcXVlc3RIABIsCgRsb2dzGAMgASgLMhwuc2x1aWNlLnYxLkRlbGV0ZUxvZ3NSZXF1ZXN0SAASEgoKY3JlYXRlZF9hdBgEIAEoAxIPCgdkb25lX2F0GAUgASgDQgYKBHdoYXQygQIKD0RlbGV0aW9uU2VydmljZRJPCgxEZWxldGVQb2ludHMSHi5zbHVpY2UudjEuRGVsZXRlUG9pbnRzUmVxdWVzdBofLnNsdWljZS52MS5EZWxldGVQb2ludHNSZXNwb25zZRJJCgpEZWxldGVMb2dzEhwuc2x1aWNlLnYxLkRlbGV0ZUxvZ3NSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUxvZ3NSZXNwb25zZRJSCg1MaXN0RGVsZXRpb25zEh8uc2x1aWNlLnYxLkxpc3REZWxldGlvbnNSZXF1ZXN0GiAuc2x1aWNlLnYxLkxpc3REZWxldGlvbnNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChhzbHVpY2UvdjEvZGVsZXRpb24ucHJvdG8SCXNsdWljZS52MSK0AQoTRGVsZXRlUG9pbnRzUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSDgoGbWV0cmljGAIgASgJEjYKBHRhZ3MYAyADKAsyKC5zbHVpY2UudjEuRGVsZXRlUG9pbnRzUmVxdWVzdC5UYWdzRW50cnkSDAoEZnJvbRgEIAEoAxIKCgJ0bxgFIAEoAxorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9ChREZWxldGVQb2ludHNSZXNwb25zZRIlCghkZWxldGlvbhgBIAEoCzITLnNsdWljZS52MS5EZWxldGlvbiJCChFEZWxldGVMb2dzUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoCRIMCgRmcm9tGAIgASgDEgoKAnRvGAMgASgDIjsKEkRlbGV0ZUxvZ3NSZXNwb25zZRIlCghkZWxldGlvbhgBIAEoCzITLnNsdWljZS52MS5EZWxldGlvbiI9ChRMaXN0RGVsZXRpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJYChVMaXN0RGVsZXRpb25zUmVzcG9uc2USJgoJZGVsZXRpb25zGAEgAygLMhMuc2x1aWNlLnYxLkRlbGV0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLLAQoIRGVsZXRpb24SCgoCaWQYASABKAkSMAoGcG9pbnRzGAIgASgLMh4uc2x1aWNlLnYxLkRlbGV0ZVBvaW50c1JlcXVlc3RIABIsCgRsb2dzGAMgASgLMhwuc2x1aWNlLnYxLkRlbGV0ZUxvZ3NSZXF1ZXN0SAASJgoEZmlsZRgGIAEoCzIWLnNsdWljZS52MS5EZWxldGVkRmlsZUgAEhIKCmNyZWF0ZWRfYXQYBCABKAMSDwoHZG9uZV9hdBgFIAEoA0IGCgR3aGF0IlcKC0RlbGV0ZWRGaWxlEg8KB2ZpbGVfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAMSEAoIY2hlY2tzdW0YBCABKAkygQIKD0RlbGV0aW9uU2VydmljZRJPCgxEZWxldGVQb2ludHMSHi5zbHVpY2UudjEuRGVsZXRlUG9pbnRzUmVxdWVzdBofLnNsdWljZS52MS5EZWxldGVQb2ludHNSZXNwb25zZRJJCgpEZWxldGVMb2dzEhwuc2x1aWNlLnYxLkRlbGV0ZUxvZ3NSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUxvZ3NSZXNwb25zZRJSCg1MaXN0RGVsZXRpb25zEh8uc2x1aWNlLnYxLkxpc3REZWxldGlvbnNSZXF1ZXN0GiAuc2x1aWNlLnYxLkxpc3REZWxldGlvbnNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * At least one condition must be given; all of them must hold.
@@ -195,6 +195,12 @@ export type Deletion = Message<"sluice.v1.Deletion"> & {
      */
     value: DeleteLogsRequest;
     case: "logs";
+  } | {
+    /**
+     * @generated from field: sluice.v1.DeletedFile file = 6;
+     */
+    value: DeletedFile;
+    case: "file";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -220,9 +226,46 @@ export const DeletionSchema: GenMessage<Deletion> = /*@__PURE__*/
   messageDesc(file_sluice_v1_deletion, 6);
 
 /**
+ * @generated from message sluice.v1.DeletedFile
+ */
+export type DeletedFile = Message<"sluice.v1.DeletedFile"> & {
+  /**
+   * @generated from field: string file_id = 1;
+   */
+  fileId: string;
+
+  /**
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+
+  /**
+   * In bytes.
+   *
+   * @generated from field: int64 total_size = 3;
+   */
+  totalSize: bigint;
+
+  /**
+   * SHA-256, lower-case hex.
+   *
+   * @generated from field: string checksum = 4;
+   */
+  checksum: string;
+};
+
+/**
+ * Describes the message sluice.v1.DeletedFile.
+ * Use `create(DeletedFileSchema)` to create a new message.
+ */
+export const DeletedFileSchema: GenMessage<DeletedFile> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_deletion, 7);
+
+/**
  * Removes points and logs. What was committed before a deletion is gone from
  * every answer from then on, and from the disk a little later; what comes
- * afterwards, though it be alike, is kept. (Files: FileUploadService.)
+ * afterwards, though it be alike, is kept. Files are removed by
+ * FileUploadService, and listed here.
  *
  * @generated from service sluice.v1.DeletionService
  */
