@@ -1,22 +1,15 @@
 import { assertEquals } from "@std/assert";
-import { ROOT, startServer } from "../support/server.ts";
+import { serveCheckout } from "../support/checkout.ts";
+import { startServer } from "../support/server.ts";
 
 Deno.test("client/mod.ts imported by URL, from an empty folder without import map, uploads a file", async () => {
   await using server = await startServer();
-  // Any static file server over the checkout will do.
-  await using files = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-    try {
-      const text = await Deno.readTextFile(ROOT + new URL(request.url).pathname.slice(1));
-      return new Response(text, { headers: { "content-type": "text/typescript" } });
-    } catch {
-      return new Response("not found", { status: 404 });
-    }
-  });
+  await using checkout = serveCheckout();
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(
       `${folder}/script.ts`,
-      `import { createSluice } from "http://127.0.0.1:${files.addr.port}/client/mod.ts";
+      `import { createSluice } from "${checkout.url}/client/mod.ts";
 const sluice = createSluice({ url: ${JSON.stringify(server.url)} });
 await Deno.writeTextFile("a.txt", "hello");
 const receipt = await sluice.uploadFile("a.txt");

@@ -10,12 +10,13 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { createSluice, type Sluice } from "../../client/mod.ts";
 import { searchAll } from "../support/ask.ts";
+import { serveCheckout } from "../support/checkout.ts";
 import { startProxy } from "../support/proxy.ts";
 import { startServer } from "../support/server.ts";
 import { Random } from "../store/format/random.ts";
 import { startChromium } from "./chromium.ts";
 import { LOGS, makeParts, POINTS } from "./job.js";
-import { inChromium, inDeno, type JobResult, nodeIn, type Runtime } from "./runtimes.ts";
+import { inChromium, inDeno, inDenoByUrl, type JobResult, nodeIn, type Runtime } from "./runtimes.ts";
 
 const { values } = parseArgs({ args: Deno.args, options: { mib: { type: "string", default: "100" } } });
 const mib = Number(values.mib);
@@ -58,10 +59,13 @@ try {
       fetch: (input, init) => fetch(input, { ...init, client }),
     }),
   };
-  const inNode = await nodeIn(folder);
+  for (const name of ["node", "deno"]) await Deno.mkdir(`${folder}/${name}`);
+  const inNode = await nodeIn(`${folder}/node`);
+  await using checkout = serveCheckout();
   const cells: [name: string, Runtime, "plain" | "secure", transport: "auto" | "stream" | "windows", way: string][] = [
     ["Deno", inDeno, "plain", "auto", "stream"],
     ["Deno", inDeno, "plain", "windows", "windows"],
+    ["Deno, by URL", inDenoByUrl(`${folder}/deno`, checkout), "plain", "auto", "stream"],
     ["Node", inNode, "plain", "auto", "stream"],
     ["Node", inNode, "plain", "windows", "windows"],
     ["Chromium, HTTP/2", inChromium(chromium), "secure", "auto", "stream"],

@@ -5,6 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { buildPackage } from "../../scripts/client_package.ts";
+import type { Checkout } from "../support/checkout.ts";
 import type { TestBrowser } from "./chromium.ts";
 import type { runJob } from "./job.js";
 
@@ -20,15 +21,28 @@ const PROGRAM = fileURLToPath(new URL("program.js", import.meta.url));
 export const inDeno: Runtime = (options) =>
   run(Deno.execPath(), ["run", "-A", "--no-lock", PROGRAM, `${options.url}/client.js`, JSON.stringify(options)]);
 
+/** Deno in a folder where nothing else is, with the client as a file server over the checkout has it. */
+export function inDenoByUrl(folder: string, checkout: Checkout): Runtime {
+  return async (options) => {
+    await copyProgram(folder);
+    const args = ["run", "-A", "program.js", `${checkout.url}/client/mod.ts`, JSON.stringify(options)];
+    return await run(Deno.execPath(), args, folder);
+  };
+}
+
 /** Node, with the package that `deno task build:npm` makes. */
 export async function nodeIn(folder: string): Promise<Runtime> {
   if (!await buildPackage(`${folder}/package`)) throw new Error("the package could not be built");
   await Deno.writeTextFile(`${folder}/package.json`, '{"type":"module","private":true}');
   await run("npm", ["install", "--no-audit", "--no-fund", "--install-links", "./package"], folder, false);
+  await copyProgram(folder);
+  return (options) => run("node", ["program.js", "sluice-client", JSON.stringify(options)], folder);
+}
+
+async function copyProgram(folder: string): Promise<void> {
   for (const name of ["program.js", "job.js"]) {
     await Deno.copyFile(fileURLToPath(new URL(name, import.meta.url)), `${folder}/${name}`);
   }
-  return (options) => run("node", ["program.js", "sluice-client", JSON.stringify(options)], folder);
 }
 
 /** A page in Chromium, with the client that the server hands out. */
