@@ -283,7 +283,7 @@ export const TAIL_POLL_MS = 500;
 export const LOG_JOURNAL_MS = 60 * SECOND;
 /** How far back in it each look goes, ms: clocks of instances, and commits on their way, may differ by so much. */
 export const TAIL_LOOKBACK_MS = 30 * SECOND;
-/** Places that are shown in one entry. */
+/** Places that are shown in one entry: one may be full of what is sought, and a page has MAX_PAGE_SIZE entries. */
 export const MAX_HIGHLIGHTS = 100;
 /** Relative error of a quantile. */
 export const SKETCH_ERROR = 0.01;

@@ -24,7 +24,7 @@ import {
   MAX_SEARCH_TERMS,
   TAIL_MESSAGE_ENTRIES,
 } from "../limits.ts";
-import { highlightsOf } from "../store/format/log_highlight.ts";
+import { type LogHighlighter, logHighlighter } from "../store/format/log_highlight.ts";
 import { foldWord } from "../store/format/tokens.ts";
 import type { LogCondition } from "../store/log_condition.ts";
 import { type FacetKey, type Histogram, LEVELS, type LogStore, type StoredLog } from "../store/log_types.ts";
@@ -60,8 +60,9 @@ export function createLogsQueries({ logs, clock }: LogsQueryOptions) {
         after: request.pageToken === "" ? undefined : parsePageToken(request.pageToken),
       }, call.signal);
       const last = hits.at(-1);
+      const highlight = logHighlighter(where);
       return {
-        hits: hits.map((hit) => hitMessage(hit, where)),
+        hits: hits.map((hit) => hitMessage(hit, highlight)),
         nextPageToken: more && last ? `${last.timestamp}.${last.id}` : "",
         segmentsOpened: BigInt(opened),
         segmentsSkipped: BigInt(skipped),
@@ -74,13 +75,14 @@ export function createLogsQueries({ logs, clock }: LogsQueryOptions) {
       call: Call,
     ): AsyncGenerator<MessageInitShape<typeof TailLogsResponseSchema>> {
       const where = parseQuery(request.query, clock.now());
+      const highlight = logHighlighter(where);
       const tail = await logs.tail(call.tenant, where);
       try {
         yield {};
         for (;;) {
           const { entries, missed } = await tail.next(call.signal);
           for (let i = 0; i < entries.length || i === 0; i += TAIL_MESSAGE_ENTRIES) {
-            const hits = entries.slice(i, i + TAIL_MESSAGE_ENTRIES).map((entry) => hitMessage(entry, where));
+            const hits = entries.slice(i, i + TAIL_MESSAGE_ENTRIES).map((entry) => hitMessage(entry, highlight));
             yield { hits, missed: BigInt(i === 0 ? missed : 0) };
           }
         }
@@ -129,7 +131,7 @@ export function createLogsQueries({ logs, clock }: LogsQueryOptions) {
   };
 }
 
-function hitMessage(hit: StoredLog, where: LogCondition): MessageInitShape<typeof LogHitSchema> {
+function hitMessage(hit: StoredLog, highlight: LogHighlighter): MessageInitShape<typeof LogHitSchema> {
   const { id, application, level, timestamp, message, fields } = hit;
   return {
     id,
@@ -140,7 +142,7 @@ function hitMessage(hit: StoredLog, where: LogCondition): MessageInitShape<typeo
       message,
       fields: Object.fromEntries(fields),
     },
-    highlights: highlightsOf(hit, where).map(({ field, start, end }) => ({
+    highlights: highlight(hit).map(({ field, start, end }) => ({
       field: field === undefined ? "" : fields[field][0],
       start,
       end,

@@ -6,6 +6,7 @@
 import { MAX_HIGHLIGHTS } from "../../limits.ts";
 import type { LogCondition, Words } from "../log_condition.ts";
 import type { Highlight, LogRecord } from "../log_types.ts";
+import { type ValueMatcher, valueMatcher } from "./log_match.ts";
 import { findFolded, foldWord } from "./tokens.ts";
 
 // deno-lint-ignore no-control-regex
@@ -13,94 +14,117 @@ const ASCII = /^[\x00-\x7f]*$/;
 /** A character with the marks that belong to it: what folding may make one of. */
 const CLUSTER = /\P{M}\p{M}*|\p{M}+/gu;
 
-/**
- * The places in an entry that a condition names, in order, without overlaps, at most MAX_HIGHLIGHTS. What must not be there is
- * nowhere.
- */
-export function highlightsOf(record: LogRecord, condition: LogCondition): Highlight[] {
-  const found: Highlight[] = [];
-  const texts = [undefined, ...record.fields.keys()].map((field) => new Text(record, field));
-  collect(condition, texts, found);
-  found.sort((a, b) => (a.field ?? -1) - (b.field ?? -1) || a.start - b.start || b.end - a.end);
-  const apart = found.filter(({ field, end }, i) =>
-    !found.slice(0, i).some((before) => before.field === field && before.end >= end)
-  );
-  return apart.slice(0, MAX_HIGHLIGHTS);
+/** A part of a text: from `start` (inclusive) up to `end` (exclusive). */
+interface Range {
+  start: number;
+  end: number;
 }
 
-function collect(condition: LogCondition, texts: readonly Text[], found: Highlight[]): void {
+/** What a condition names, each once. */
+interface Sought {
+  readonly inMessage: Map<string, Words>;
+  readonly inValues: Map<string, Words>;
+  /** By the name of the field. */
+  readonly values: Map<string, ValueMatcher[]>;
+}
+
+/** Says of entries where in them is what a condition names: in order, without overlaps, at most MAX_HIGHLIGHTS places. */
+export type LogHighlighter = (record: LogRecord) => Highlight[];
+
+/** What must not be there is nowhere, nor is a value that is not the one sought. */
+export function logHighlighter(condition: LogCondition): LogHighlighter {
+  const sought: Sought = { inMessage: new Map(), inValues: new Map(), values: new Map() };
+  collect(condition, sought);
+  const inMessage = [...sought.inMessage.values()];
+  const inValues = [...sought.inValues.values()];
+  return ({ message, fields }) => {
+    const found: Highlight[] = [];
+    const add = (field: number | undefined, ranges: readonly Range[]) => {
+      for (const { start, end } of ranges) found.push({ field, start, end });
+    };
+    add(undefined, placesOf(inMessage, message, MAX_HIGHLIGHTS));
+    for (let i = 0; i < fields.length && found.length < MAX_HIGHLIGHTS; i++) {
+      const [name, value] = fields[i];
+      const isSought = sought.values.get(name)?.some((isMet) => isMet(value)) ?? false;
+      if (!isSought) add(i, placesOf(inValues, value, MAX_HIGHLIGHTS - found.length));
+      else if (value.length > 0) add(i, [{ start: 0, end: value.length }]);
+    }
+    return found;
+  };
+}
+
+function collect(condition: LogCondition, sought: Sought): void {
   switch (condition.type) {
     case "all":
     case "any":
-      for (const part of condition.of) collect(part, texts, found);
+      for (const part of condition.of) collect(part, sought);
       break;
-    case "words":
-      for (const text of condition.where === "message" ? texts.slice(0, 1) : texts) text.find(condition.words, found);
+    case "words": {
+      const { where, words } = condition;
+      const key = `${words.isPrefix} ${words.text}`;
+      sought.inMessage.set(key, words);
+      if (where === "anywhere") sought.inValues.set(key, words);
       break;
-    case "field":
-      for (const text of texts) if (text.name === condition.name) text.all(found);
-  }
-}
-
-/** The message of an entry, or the value of a field. */
-class Text {
-  readonly #text: string;
-  readonly name: string | undefined;
-  #folded: Folded | undefined;
-
-  constructor(record: LogRecord, readonly field: number | undefined) {
-    [this.name, this.#text] = field === undefined ? [undefined, record.message] : record.fields[field];
-  }
-
-  all(found: Highlight[]): void {
-    if (this.#text.length > 0) found.push({ field: this.field, start: 0, end: this.#text.length });
-  }
-
-  find({ text: words, isPrefix }: Words, found: Highlight[]): void {
-    const { text, placeOf } = this.#folded ??= fold(this.#text);
-    for (let i = 0, at = 0; i < MAX_HIGHLIGHTS; i++, at += words.length) {
-      at = findFolded(text, words, isPrefix, at);
-      if (at < 0) return;
-      found.push({ field: this.field, start: placeOf(at), end: placeOf(at + words.length) });
+    }
+    case "field": {
+      const isMet = valueMatcher(condition.value);
+      const others = sought.values.get(condition.name);
+      if (others) others.push(isMet);
+      else sought.values.set(condition.name, [isMet]);
     }
   }
 }
 
-interface Folded {
-  readonly text: string;
-  /** Where in the text as it was stands what is folded to a place. */
-  placeOf(at: number): number;
+/** Where words stand in a text; the first `limit` places. */
+function placesOf(words: readonly Words[], text: string, limit: number): readonly Range[] {
+  if (words.length === 0) return [];
+  const ranges = placesInFolded(words, foldWord(text), limit);
+  return ranges.length === 0 || ASCII.test(text) ? ranges : unfolded(ranges, text);
 }
 
-/** Folding may change lengths, of characters and of what marks make of them, so each is folded by itself. */
-function fold(original: string): Folded {
-  const text = foldWord(original);
-  if (ASCII.test(original)) return { text, placeOf: (at) => at };
-  /** Beginnings of characters, in the folded text and in the original. */
-  const folded: number[] = [];
-  const places: number[] = [];
-  let length = 0;
-  let place = 0;
-  for (const [cluster] of original.matchAll(CLUSTER)) {
-    folded.push(length);
-    places.push(place);
-    length += foldWord(cluster).length;
-    place += cluster.length;
+/** Goes through all places of all words in their order, and makes one of those that overlap. */
+function placesInFolded(words: readonly Words[], folded: string, limit: number): Range[] {
+  const ranges: Range[] = [];
+  const next = words.map(({ text, isPrefix }) => findFolded(folded, text, isPrefix));
+  for (;;) {
+    let first = -1;
+    for (let i = 0; i < next.length; i++) {
+      if (next[i] >= 0 && (first < 0 || next[i] < next[first])) first = i;
+    }
+    if (first < 0) return ranges;
+    const { text, isPrefix } = words[first];
+    const start = next[first];
+    const end = start + text.length;
+    const last = ranges.at(-1);
+    if (last !== undefined && start < last.end) last.end = Math.max(last.end, end);
+    else if (ranges.length === limit) return ranges;
+    else ranges.push({ start, end });
+    next[first] = findFolded(folded, text, isPrefix, end);
   }
-  folded.push(length);
-  places.push(place);
-  // A character that became part of the one before it: places further on are near enough.
-  return { text, placeOf: (at) => places[lowerBound(folded, Math.min(at, length))] };
 }
 
-/** The first index whose value is at least `value`. */
-function lowerBound(values: readonly number[], value: number): number {
-  let low = 0;
-  let high = values.length - 1;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle] < value) low = middle + 1;
-    else high = middle;
+/**
+ * Where ranges of a folded text stand in the text as it was: all characters that they touch. Folding may change lengths, of
+ * characters and of what marks make of them, so each is folded by itself. One that became part of the one before it makes
+ * places further on near enough.
+ */
+function unfolded(ranges: readonly Range[], text: string): Range[] {
+  const found: Range[] = [];
+  let next = 0;
+  /** Where the character ends that is being looked at, when folded. */
+  let foldedEnd = 0;
+  let start: number | undefined;
+  for (const { 0: cluster, index } of text.matchAll(CLUSTER)) {
+    foldedEnd += foldWord(cluster).length;
+    if (foldedEnd <= ranges[next].start) continue;
+    start ??= index;
+    if (foldedEnd < ranges[next].end) continue;
+    const end = index + cluster.length;
+    found.push({ start, end });
+    start = undefined;
+    // What else ends within this character has been shown with it.
+    while (next < ranges.length && ranges[next].end <= foldedEnd) next++;
+    if (next === ranges.length) break;
   }
-  return low;
+  return found;
 }

@@ -11,6 +11,7 @@ import { findFolded, foldWord } from "./tokens.ts";
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 
 export type LogMatcher = (entry: LogRow) => boolean;
+export type ValueMatcher = (value: string) => boolean;
 
 /** Says of entries whether they meet a condition. */
 export function logMatcher(condition: LogCondition): LogMatcher {
@@ -81,7 +82,7 @@ function cheapestFirst(conditions: readonly LogCondition[]): readonly LogConditi
 }
 
 /** Asks once for the same value after the other: neighbours often have it. */
-function remembered(isMet: (value: string) => boolean): (value: string) => boolean {
+function remembered(isMet: ValueMatcher): ValueMatcher {
   let last: string | undefined;
   let answer = false;
   return (value) => {
@@ -93,7 +94,8 @@ function remembered(isMet: (value: string) => boolean): (value: string) => boole
   };
 }
 
-function valueMatcher(condition: ValueCondition): (value: string) => boolean {
+/** Says of values whether they meet a condition. */
+export function valueMatcher(condition: ValueCondition): ValueMatcher {
   switch (condition.type) {
     case "any":
       return () => true;
