@@ -5,6 +5,7 @@
  * @module
  */
 import type { StoredLog } from "../log_types.ts";
+import { decodeUtf8 } from "./byte_reader.ts";
 import { logId } from "./log_id.ts";
 import { foldWord } from "./tokens.ts";
 
@@ -28,6 +29,13 @@ export interface LogRows {
   readonly texts: LogTextsOfSegment;
 }
 
+const encoder = new TextEncoder();
+
+/** The same text with memory of its own. What V8 cuts out of a text keeps all of that in memory. */
+function ownText(text: string): string {
+  return decodeUtf8(encoder.encode(text));
+}
+
 /** All texts of a segment. */
 export class LogTextsOfSegment {
   #folded: string | undefined;
@@ -43,6 +51,7 @@ export class LogTextsOfSegment {
     private readonly isAscii: boolean,
   ) {}
 
+  /** Cut out of all of them: see `ownText()`. */
   text(i: number): string {
     return this.all.slice(this.starts[i], this.starts[i + 1] - 1);
   }
@@ -54,7 +63,7 @@ export class LogTextsOfSegment {
   }
 }
 
-/** One entry. It keeps all of its segment in memory: `copy()` does not. */
+/** One entry. It, and what it gives, keeps all of its segment in memory: `copy()` does not. */
 export class LogRow implements StoredLog {
   constructor(private readonly rows: LogRows, private readonly at: number) {}
 
@@ -112,7 +121,8 @@ export class LogRow implements StoredLog {
   }
 
   copy(): StoredLog {
-    const { id, application, level, timestamp, message, fields } = this;
-    return { id, application, level, timestamp, message, fields };
+    const { id, application, level, timestamp } = this;
+    const fields = this.fields.map(([name, value]) => [name, ownText(value)] as const);
+    return { id, application, level, timestamp, message: ownText(this.message), fields };
   }
 }

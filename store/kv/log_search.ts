@@ -5,10 +5,13 @@
  * @module
  */
 import { logMatcher } from "../format/log_match.ts";
-import type { LogRow } from "../format/log_row.ts";
-import type { LogSearch, LogSearchResult } from "../log_types.ts";
+import { LogRow } from "../format/log_row.ts";
+import type { LogSearch, LogSearchResult, StoredLog } from "../log_types.ts";
 import { clamped } from "./log_range.ts";
 import { type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
+
+/** What entries are in order by. */
+type Place = Pick<StoredLog, "timestamp" | "id">;
 
 export async function searchLogs(
   options: LogSegmentsOptions,
@@ -20,11 +23,10 @@ export async function searchLogs(
   const { newestFirst, after, limit, from, to } = search;
   const isMet = logMatcher(search.where);
   const sign = newestFirst ? -1 : 1;
-  const before = (a: { timestamp: number; id: string }, b: { timestamp: number; id: string }) =>
-    sign * (a.timestamp - b.timestamp || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  const before = (a: Place, b: Place) => sign * (a.timestamp - b.timestamp || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   // One more than the page, to know whether there is a next one.
   const wanted = limit + 1;
-  let hits: LogRow[] = [];
+  let hits: readonly StoredLog[] = [];
   const segments = new LogSegments(options, tenant, signal);
   const nearest = ({ minTime, maxTime }: FoundSegment) => newestFirst ? -maxTime : minTime;
 
@@ -41,7 +43,7 @@ export async function searchLogs(
         const matching = (await segments.open(candidate)).filter((entry) =>
           entry.timestamp >= from && entry.timestamp < to && isMet(entry) && (!after || before(after, entry) < 0)
         );
-        if (matching.length > 0) own = [...own, ...matching].sort(before).slice(0, wanted);
+        if (matching.length > 0) own = copied([...own, ...matching].sort(before).slice(0, wanted));
       }
       // Hours do not overlap: a full page is final once its hour is done.
       if (own.length >= wanted) break;
@@ -52,7 +54,12 @@ export async function searchLogs(
     hits = own;
     return hits.length < wanted;
   });
-  return { hits: hits.slice(0, limit).map((hit) => hit.copy()), more: hits.length > limit, ...segments.counts };
+  return { hits: hits.slice(0, limit), more: hits.length > limit, ...segments.counts };
+}
+
+/** Copies those of a segment that is open, or each would keep all of it in memory. */
+function copied(hits: readonly StoredLog[]): StoredLog[] {
+  return hits.map((hit) => hit instanceof LogRow ? hit.copy() : hit);
 }
 
 /** Clamps the range to what is left behind the entry that the last page ended with. */
