@@ -29,7 +29,7 @@ export interface Term {
 }
 
 const SPACE = /\s+/uy;
-const KEYWORD = /(AND|OR|NOT)(?=[\s()]|$)/uy;
+const KEYWORD = /(AND|OR|NOT)(?=[\s()"]|$)/uy;
 /** A minus sign in front of a term or a parenthesis is NOT; `->` and `--` are words. */
 const MINUS = /-(?=[\p{L}\p{N}_@"(])/uy;
 /** A name begins with a letter or an underscore: a time of day is no field, nor is an address. */
@@ -37,9 +37,14 @@ const NAME = /([\p{L}_@][\p{L}\p{M}\p{N}_.@/-]*):(?!\/\/)/uy;
 const QUOTED = /"((?:[^"\\]|\\["\\])*)"/uy;
 const QUOTED_NAME = /"((?:[^"\\]|\\["\\])+)":/uy;
 const COMPARISON = /[<>]=?/uy;
-const BARE = /[^\s()"]+/uy;
+const BARE = /[^\s()"*]+/uy;
+/** What cannot follow an asterisk: it says that a word, or a phrase, may go on, and ends it. */
+const AFTER_ASTERISK = /(?=[^\s()"])/uy;
 
-/** @throws {ConnectError} INVALID_ARGUMENT, with the place, for quotes that do not end and terms without a value. */
+/**
+ * @throws {ConnectError} INVALID_ARGUMENT, with the place, for quotes that do not end, terms without a value, and asterisks
+ * that are not at the end of one.
+ */
 export function tokenize(query: string): Token[] {
   const tokens: Token[] = [];
   let at = 0;
@@ -57,21 +62,23 @@ export function tokenize(query: string): Token[] {
     const valueAt = at;
     const text = take(QUOTED);
     const bare = text === undefined ? take(BARE)?.[0] : undefined;
-    if (text === undefined && bare === undefined) {
+    const isPrefix = query[at] === "*";
+    if (isPrefix) at++;
+    if (text === undefined && bare === undefined && !isPrefix) {
       throw query[at] === '"'
         ? malformed(query, at, 'a quotation mark that ends the text; within it, write \\" and \\\\')
         : malformed(query, at, `a value after ${quoted(query.slice(start, at))}`);
     }
-    const isPrefix = text === undefined ? bare!.endsWith("*") : query[at] === "*";
-    if (text !== undefined && isPrefix) at++;
-    const value = text === undefined ? (isPrefix ? bare!.slice(0, -1) : bare!) : unescape(text[1]);
+    if (isPrefix && take(AFTER_ASTERISK) !== undefined) {
+      throw malformed(query, at, "the end of a word after an asterisk (in quotes it stands for itself)");
+    }
     return {
       type: "term",
       at: start,
       name: quotedName === undefined ? name?.[1] : unescape(quotedName[1]),
       isNameQuoted: quotedName !== undefined,
       comparison: (comparison?.[0] ?? "") as Term["comparison"],
-      value,
+      value: text === undefined ? bare ?? "" : unescape(text[1]),
       valueAt,
       isValueQuoted: text !== undefined,
       isPrefix,

@@ -53,8 +53,11 @@ export function conditionOf(query: string, term: Term, now: number): LogConditio
 /** `level:warn`, `level:warn+` and above, `level:>=warn`. */
 function levelOf({ comparison, value, isPrefix, isValueQuoted }: Term, expect: (what: string) => Error): LogCondition {
   const isAndAbove = comparison === "" && !isValueQuoted && value.endsWith("+");
-  const level = parseLevel(isAndAbove ? value.slice(0, -1) : value);
-  if (level === undefined || value === "" || isPrefix) throw expect(`one of ${LEVELS.join(", ")}, or such as warn+`);
+  const name = isAndAbove ? value.slice(0, -1) : value;
+  const level = parseLevel(name);
+  if (level === undefined || name.trim() === "" || isPrefix) {
+    throw expect(`one of ${LEVELS.join(", ")}, or such as warn+`);
+  }
   const highest = LEVELS.length - 1;
   switch (comparison) {
     case "":
@@ -94,5 +97,11 @@ function parseTime(text: string, now: number): number | undefined {
   if (!DATE.test(text)) return undefined;
   const isUtc = text.length > 10 && !/(Z|[+-]\d\d:\d\d)$/.test(text);
   const time = Date.parse(isUtc ? `${text}Z` : text);
-  return Number.isNaN(time) ? undefined : time;
+  return Number.isNaN(time) || !isDay(text.slice(0, 10)) ? undefined : time;
+}
+
+/** Whether a date such as 2026-02-30 exists; Date.parse() takes that for the 2nd of March. */
+function isDay(date: string): boolean {
+  const time = Date.parse(date);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(date);
 }

@@ -28,6 +28,8 @@ Deno.test("parseQuery() reads words, phrases and what may go on", () => {
   assertEquals(parse(String.raw`"say \"hi\" \\"`), words(String.raw`say "hi" \ `.trimEnd()));
   assertEquals(parse("conn*"), words("conn", true));
   assertEquals(parse('"connection res"*'), words("connection res", true));
+  assertEquals(parse('"*foo" "f*o" "2*3"*'), all(words("*foo"), words("f*o"), words("2*3", true)));
+  assertEquals(parse("(a*)b*"), all(words("a", true), words("b", true)));
   assertEquals(parse("10.0.0.1 /api/v1 12:30"), all(words("10.0.0.1"), words("/api/v1"), words("12:30")));
   assertEquals(parse("http://x/y"), words("http://x/y"));
   assertEquals(parse("message:slow"), { type: "words", where: "message", words: { text: "slow", isPrefix: false } });
@@ -44,6 +46,9 @@ Deno.test("parseQuery() binds NOT closer than AND, and AND closer than OR", () =
   assertEquals(parse("NOT a b"), all(not(a), b));
   assertEquals(parse("-a -(b OR c)"), all(not(a), not(any(b, c))));
   assertEquals(parse("NOT NOT a"), not(not(a)));
+  assertEquals(parse('NOT"a"'), not(a));
+  assertEquals(parse('"a"AND"b"OR"c"'), any(all(a, b), c));
+  assertEquals(parse('NOT"a":b'), not(field("a", { type: "equal", value: "b" })));
   assertEquals(parse("a - b"), all(a, words("-"), b));
   assertEquals(parse("a -> b"), all(a, words("->"), b));
   assertEquals(parse("x-y"), words("x-y"));
@@ -89,6 +94,7 @@ Deno.test("parseQuery() reads times: dates, with and without an offset, millisec
   assertEquals(parse("time:<=2026-01-02T00:00:00.001Z"), time(-Infinity, day + 2));
   assertEquals(parse("time:>-15m"), time(NOW - 900_000 + 1, Infinity));
   assertEquals(parse(`time:>=${day}`), time(day, Infinity));
+  assertEquals(parse("time:>=2024-02-29"), time(Date.UTC(2024, 1, 29), Infinity));
 });
 
 Deno.test("parseQuery() says where a query is wrong, and what was expected there", () => {
@@ -108,9 +114,20 @@ Deno.test("parseQuery() says where a query is wrong, and what was expected there
     ["ms:>5*", 5, "a number"],
     ["level:loud", 7, "one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL"],
     ["level:w*", 7, "one of TRACE"],
+    ["level:+", 7, "one of TRACE"],
+    ['level:" "', 7, "one of TRACE"],
+    ["level:>=+", 9, "one of TRACE"],
+    ["*foo", 2, "the end of a word after an asterisk"],
+    ["a f*o", 5, "the end of a word after an asterisk"],
+    ["user:*da", 7, "the end of a word after an asterisk"],
+    ["a**", 3, "the end of a word after an asterisk"],
+    ['"a b"*c', 7, "the end of a word after an asterisk"],
+    ['app:"*', 5, "a quotation mark that ends the text"],
     ["time:yesterday", 6, "<, <=, > or >= before a time"],
     ["time:>yesterday", 7, "a time such as"],
     ["time:>2026-13-45", 7, "a time such as"],
+    ["time:>2026-02-30", 7, "a time such as"],
+    ["time:<2026-02-29T01:00+01:00", 7, "a time such as"],
     ["message:>3", 10, "words"],
   ];
   for (const [query, at, expected] of cases) {
