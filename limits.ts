@@ -235,6 +235,11 @@ export const S3_LISTED_PARTS = 20_000;
 
 // ---- queries ----
 
+/**
+ * Searches, counts of logs and queries of metrics that are answered at once, by one worker. Each may take ten seconds of its
+ * core, and hold all of an answer, some 200 MiB at the worst. A page full of charts asks some twenty at a time.
+ */
+export const MAX_QUERIES = 32;
 /** Rows on a page. */
 export const MAX_PAGE_SIZE = 1000;
 /** Rows on a page when the request does not say. */

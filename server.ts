@@ -20,6 +20,7 @@ import { createFileUploadService } from "./services/file_upload.ts";
 import { createLogsQueries } from "./services/logs_query.ts";
 import { createDeletionService } from "./services/deletions.ts";
 import { createMetricsQueries } from "./services/metrics_query.ts";
+import { QuerySlots } from "./services/query_slots.ts";
 import { createStreamService } from "./services/streams.ts";
 import { LeaseLostError } from "./store/kv/lease.ts";
 import { damagedValues } from "./store/kv/metrics.ts";
@@ -78,6 +79,7 @@ export async function openServer(config: Config, clock: Clock, common?: Common):
   const { maxFileBytes, allowedExtensions, retention, logRules } = config;
   const { streams } = stores;
   const files = createFileUploadService({ files: stores.files, streams, maxFileBytes, allowedExtensions });
+  const slots = new QuerySlots();
   const router = createRouter({
     files,
     collection: createDataCollectionService({
@@ -89,8 +91,8 @@ export async function openServer(config: Config, clock: Clock, common?: Common):
       logRules,
     }),
     deletions: createDeletionService({ deletions: stores.deletions, clock }),
-    metricsQueries: createMetricsQueries({ points: stores.points, clock }),
-    logsQueries: createLogsQueries({ logs: stores.logs, clock }),
+    metricsQueries: createMetricsQueries({ points: stores.points, clock, slots }),
+    logsQueries: createLogsQueries({ logs: stores.logs, clock, slots }),
     streams: createStreamService({ streams, clock }),
   }, { grpc: !config.onDeploy, shutdownSignal: ended.signal, isReady, clock });
   const handler = withCors(createHttpHandler({ router, files, isReady }), config.corsOrigins);

@@ -32,12 +32,15 @@ import type { Call } from "./call.ts";
 import { parseQuery } from "./log_language/parser.ts";
 import { parseLevel } from "./log_level.ts";
 import { pageSize } from "./paging.ts";
+import type { QuerySlots } from "./query_slots.ts";
 import { queryRange } from "./query_range.ts";
 import { quoted } from "./text.ts";
 
 export interface LogsQueryOptions {
   readonly logs: LogStore;
   readonly clock: Clock;
+  /** Shared with queries of metrics. */
+  readonly slots: QuerySlots;
 }
 
 export type LogsQueries = ReturnType<typeof createLogsQueries>;
@@ -45,13 +48,14 @@ export type LogsQueries = ReturnType<typeof createLogsQueries>;
 /** In front of the name of a field that is called like what is no field. */
 const FIELD_PREFIX = "field:";
 
-export function createLogsQueries({ logs, clock }: LogsQueryOptions) {
+export function createLogsQueries({ logs, clock, slots }: LogsQueryOptions) {
   return {
     async searchLogs(
       request: SearchLogsRequest,
       call: Call,
     ): Promise<MessageInitShape<typeof SearchLogsResponseSchema>> {
       const where = conditionOf(request, clock.now());
+      using _slot = slots.take();
       const { hits, more, opened, skipped, damaged } = await logs.search(call.tenant, {
         where,
         ...queryRange(request, clock.now()),
@@ -104,6 +108,7 @@ export function createLogsQueries({ logs, clock }: LogsQueryOptions) {
       if (values < 0 || values > MAX_FACET_VALUES) {
         throw invalidArgument("values", `must be from 0 to ${MAX_FACET_VALUES}: current value is ${values}`);
       }
+      using _slot = slots.take();
       const { count, histogram, facets, opened, skipped, damaged } = await logs.count(call.tenant, {
         where: parseQuery(request.query, clock.now()),
         ...queryRange(request, clock.now()),

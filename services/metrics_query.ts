@@ -33,11 +33,14 @@ import type {
 } from "../store/types.ts";
 import type { Call } from "./call.ts";
 import { pageSize } from "./paging.ts";
+import type { QuerySlots } from "./query_slots.ts";
 import { queryRange } from "./query_range.ts";
 
 export interface MetricsQueryOptions {
   readonly points: PointStore;
   readonly clock: Clock;
+  /** Shared with questions about logs. */
+  readonly slots: QuerySlots;
 }
 
 export type MetricsQueries = ReturnType<typeof createMetricsQueries>;
@@ -55,13 +58,14 @@ const DEFAULT_AGGREGATIONS = [
   Aggregation.LAST,
 ];
 
-export function createMetricsQueries({ points, clock }: MetricsQueryOptions) {
+export function createMetricsQueries({ points, clock, slots }: MetricsQueryOptions) {
   return {
     async queryMetrics(
       request: QueryMetricsRequest,
       call: Call,
     ): Promise<MessageInitShape<typeof QueryMetricsResponseSchema>> {
       const { query, asked, width } = parse(request, clock.now());
+      using _slot = slots.take();
       const result = await points.query(call.tenant, query, call.signal);
       return { series: result.series.map((found) => resultMessage(found, asked, width)), ...segmentCounts(result) };
     },
@@ -71,6 +75,7 @@ export function createMetricsQueries({ points, clock }: MetricsQueryOptions) {
       call: Call,
     ): AsyncGenerator<MessageInitShape<typeof QueryMetricsResponseSchema>> {
       const { query, asked, width } = parse(request, clock.now());
+      using _slot = slots.take();
       const limits = { series: MAX_STREAMED_SERIES, buckets: MAX_STREAMED_BUCKETS };
       const result = await points.query(call.tenant, { ...query, limits }, call.signal);
       for (const series of inParts(result.series)) {
