@@ -282,12 +282,21 @@ export const MAX_TAILS = 200;
 export const TAIL_QUEUE_BYTES = 4 * MIB;
 /** Entries in one message to them. */
 export const TAIL_MESSAGE_ENTRIES = 500;
-/** Time between two looks at what other instances have committed, ms; what was committed here is seen at once. */
+/** Time between two looks at the journal of commits, ms: what other instances have committed is seen so late at the most. */
 export const TAIL_POLL_MS = 500;
-/** How long the journal of commits is kept, ms: whoever follows looks far more often. */
+/** Rest after a look before what was committed here makes for the next, ms: else a busy tenant's looks would never end. */
+export const TAIL_REST_MS = 100;
+/**
+ * Time between two looks at all of the journal, ms; others read its end. So late comes, once, what an instance has committed
+ * whose clock has got behind: a look at all takes some 10 us an entry, of which there are two minutes' worth.
+ */
+export const TAIL_SWEEP_MS = 5 * SECOND;
+/** How much further back a look begins than where the last ones found something, ms: commits may be on their way so long. */
+export const TAIL_MARGIN_MS = 2 * SECOND;
+/** How long after a look at all of it the next may come, ms. Later, the journal may have lost what nobody has seen. */
+export const TAIL_LATE_MS = 30 * SECOND;
+/** How long an entry of the journal is kept, ms, at the least: twice what followers may be late. */
 export const LOG_JOURNAL_MS = 60 * SECOND;
-/** How far back in it each look goes, ms: clocks of instances, and commits on their way, may differ by so much. */
-export const TAIL_LOOKBACK_MS = 30 * SECOND;
 /** Places that are shown in one entry: one may be full of what is sought, and a page has MAX_PAGE_SIZE entries. */
 export const MAX_HIGHLIGHTS = 100;
 /** Relative error of a quantile. */

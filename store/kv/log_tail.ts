@@ -1,27 +1,31 @@
 /**
  * TailLogs: entries as they are committed, on whichever instance.
  *
- * Every commit of logs leaves an entry in its tenant's journal, which lives for a minute. While somebody follows a tenant's
- * logs, an instance reads the journal twice a second, opens the segments that are new to it, once for all who follow, and gives
- * each what it asked for. What is new is told by the names of entries, not by their times: commits become visible in another
- * order than they began in, and clocks differ.
+ * Every commit of logs leaves an entry in its tenant's journal, which lives for a minute at least. While somebody follows a
+ * tenant's logs, an instance looks at the journal twice a second, opens the segments that are new to it, once for all who
+ * follow, and gives each what it asked for.
  *
- * A follower that is slow loses what does not fit its queue, and is told how much.
+ * What is new is told by the names of entries, not by their times: commits become visible in another order than they began
+ * in, and clocks differ and jump. The keys of the journal have the order of the writers' clocks, so a look need not read all
+ * of it: those of late begin as far behind the newest key as what was new of late. Where a clock does what none did before,
+ * this misses something; a look at all of the journal, every few seconds, finds it.
+ *
+ * A look that dies midway is none: what it has not given out, the next one finds.
  *
  * @module
  */
 import type { Clock } from "../../clock.ts";
 import { overloaded, unavailable } from "../../errors.ts";
-import { MAX_TAILS, TAIL_LOOKBACK_MS, TAIL_POLL_MS, TAIL_QUEUE_BYTES } from "../../limits.ts";
+import { MAX_TAILS, TAIL_LATE_MS, TAIL_MARGIN_MS, TAIL_POLL_MS, TAIL_REST_MS, TAIL_SWEEP_MS } from "../../limits.ts";
 import { decodeJournal } from "../format/log_journal.ts";
-import { type LogMatcher, logMatcher } from "../format/log_match.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
 import type { LogRow } from "../format/log_row.ts";
 import { FORMAT } from "../format/value.ts";
 import type { LogCondition } from "../log_condition.ts";
-import type { LogTail, StoredLog, TailedLogs } from "../log_types.ts";
+import type { LogTail } from "../log_types.ts";
 import { journalKey, journalPrefix, segmentKey } from "./keys.ts";
-import type { KvClient } from "./kv.ts";
+import type { Entry, KvClient } from "./kv.ts";
+import { Follower } from "./log_follower.ts";
 import { openValue } from "./records.ts";
 
 export interface LogTailsOptions {
@@ -29,8 +33,7 @@ export interface LogTailsOptions {
   readonly clock: Clock;
 }
 
-/** What an entry takes in a queue beside its texts. */
-const ENTRY_BYTES = 200;
+type JournalKey = readonly [kind: string, tenant: string, at: number, name: string];
 
 /** All followers of an instance. */
 export class LogTails {
@@ -44,19 +47,16 @@ export class LogTails {
     if (this.#count >= MAX_TAILS) throw overloaded(`Cannot follow logs: ${MAX_TAILS} calls do already`);
     this.#count++;
     let shared = this.#tenants.get(tenant);
-    if (shared === undefined) this.#tenants.set(tenant, shared = new TenantTail(tenant, this.options));
-    const follower = new Follower(where, () => {
-      this.#count--;
-      if (shared.remove(follower)) this.#tenants.delete(tenant);
-    });
-    shared.add(follower);
+    if (shared === undefined) {
+      shared = new TenantTail(tenant, this.options, () => this.#tenants.delete(tenant));
+      this.#tenants.set(tenant, shared);
+    }
     try {
-      await shared.ready;
+      return await shared.join(where, () => this.#count--);
     } catch (error) {
-      follower.close();
+      this.#count--;
       throw error;
     }
-    return follower;
   }
 
   /** Something of the tenant was committed here: nobody has to wait for the next look. */
@@ -67,106 +67,173 @@ export class LogTails {
 
 /** Those who follow one tenant's logs. */
 class TenantTail {
-  /** Resolves when what is committed from now on will be seen. */
-  readonly ready: Promise<void>;
   readonly #followers = new Set<Follower>();
-  /** Journal entries of the last look. */
+  #joining = 0;
+  #end: { readonly error: unknown } | undefined;
+
+  /** Names of the journal's entries that need no second look. */
   #seen = new Set<string>();
-  #lookedAt = 0;
+  /** When the last look at all of the journal began, by Clock.elapsed. */
+  #sweptAt: number | undefined;
+  /** The latest time that a key of the journal has. */
+  #newest = 0;
+  /** How far behind that the keys were, at the most, of what was new between the last two looks at all, and since then. */
+  #lag = 0;
+  #nextLag = 0;
+
+  /** The look that is under way, or was last. */
+  #look: Promise<unknown> = Promise.resolve();
+  /** The one after it. */
+  #next: Promise<void> | undefined;
+  #isLooking = false;
+  #isAsked = false;
+  #restsSince = -Infinity;
   #cancelTimer = () => {};
-  #looking = false;
-  #lookAgain = false;
-  #ended = false;
 
-  constructor(private readonly tenant: string, private readonly options: LogTailsOptions) {
-    this.ready = this.#begin();
-    // Whoever waits is told.
-    this.ready.catch(() => {});
-  }
+  constructor(
+    private readonly tenant: string,
+    private readonly options: LogTailsOptions,
+    private readonly onEnd: () => void,
+  ) {}
 
-  add(follower: Follower): void {
-    this.#followers.add(follower);
-  }
-
-  /** Whether nobody is left. */
-  remove(follower: Follower): boolean {
-    this.#followers.delete(follower);
-    if (this.#followers.size > 0) return false;
-    this.#ended = true;
-    this.#cancelTimer();
-    return true;
+  /** Resolves when what is committed from then on will come. */
+  async join(where: LogCondition, onClose: () => void): Promise<LogTail> {
+    const follower = new Follower(where, () => {
+      this.#followers.delete(follower);
+      this.#endIfAlone();
+      onClose();
+    });
+    this.#joining++;
+    try {
+      // What was committed before is not for him.
+      await this.#nextLook();
+      this.#followers.add(follower);
+      return follower;
+    } finally {
+      this.#joining--;
+      this.#endIfAlone();
+    }
   }
 
   lookSoon(): void {
-    this.#lookAgain = true;
-    if (!this.#looking) this.#schedule(0);
+    this.#isAsked = true;
+    this.#schedule();
   }
 
-  async #begin(): Promise<void> {
-    this.#lookedAt = this.options.clock.elapsed();
-    this.#seen = new Set((await this.#journal()).keys());
-    this.#schedule(TAIL_POLL_MS);
+  #endIfAlone(): void {
+    if (this.#followers.size === 0 && this.#joining === 0) this.#endWith(undefined);
   }
 
-  #schedule(ms: number): void {
+  /** Nobody is told anything any more. */
+  #endWith(error: unknown): void {
+    if (this.#end !== undefined) return;
+    this.#end = { error };
     this.#cancelTimer();
-    if (!this.#ended) this.#cancelTimer = this.options.clock.setTimer(ms, () => void this.#look());
+    for (const follower of this.#followers) follower.fail(error);
+    this.onEnd();
   }
 
-  async #look(): Promise<void> {
-    this.#looking = true;
-    this.#lookAgain = false;
-    const began = this.options.clock.elapsed();
+  #schedule(): void {
+    if (this.#isLooking || this.#end !== undefined) return;
+    this.#cancelTimer();
+    const { clock } = this.options;
+    const due = this.#restsSince + (this.#isAsked ? TAIL_REST_MS : TAIL_POLL_MS);
+    this.#cancelTimer = clock.setTimer(Math.max(0, due - clock.elapsed()), () => {
+      // Whom it concerns is told by the look itself.
+      this.#nextLook().catch(() => {});
+    });
+  }
+
+  /** A look that begins after this was called. */
+  #nextLook(): Promise<void> {
+    return this.#next ??= this.#look.then(() => {
+      this.#next = undefined;
+      const look = this.#lookNow();
+      this.#look = look.catch(() => {});
+      return look;
+    });
+  }
+
+  async #lookNow(): Promise<void> {
+    if (this.#end !== undefined) throw this.#end.error;
+    this.#cancelTimer();
+    this.#isLooking = true;
+    this.#isAsked = false;
     try {
-      if (this.#isBehind()) throw unavailable("Cannot follow the logs any more: they come faster than they are read");
-      const journal = await this.#journal();
-      for (const [id, segments] of journal) {
-        if (this.#seen.has(id)) continue;
-        await this.#deliver(segments);
-        // Should the next one fail, this one is not to come twice.
-        this.#seen.add(id);
-      }
-      this.#seen = new Set(journal.keys());
-      this.#lookedAt = began;
+      await this.#readJournal();
     } catch (error) {
       // The next look finds what this one did not, up to when nobody can tell what came and went.
-      if (this.#isBehind()) {
-        for (const follower of this.#followers) follower.fail(error);
-      }
+      if (this.#isLate()) this.#endWith(error);
+      throw error;
+    } finally {
+      this.#isLooking = false;
+      this.#restsSince = this.options.clock.elapsed();
+      this.#schedule();
     }
-    this.#looking = false;
-    this.#schedule(this.#lookAgain ? 0 : TAIL_POLL_MS);
   }
 
-  /** Whether a look does not reach back to the one before. */
-  #isBehind(): boolean {
-    return this.options.clock.elapsed() - this.#lookedAt > TAIL_LOOKBACK_MS;
+  /** Whether the journal may have lost what nobody has seen. */
+  #isLate(): boolean {
+    return this.#sweptAt !== undefined && this.options.clock.elapsed() - this.#sweptAt > TAIL_LATE_MS;
   }
 
-  /** The journal's entries of late. */
-  async #journal(): Promise<Map<string, ReturnType<typeof decodeJournal>>> {
-    const { kv, clock } = this.options;
-    const found = new Map<string, ReturnType<typeof decodeJournal>>();
-    const selector = {
-      prefix: journalPrefix(this.tenant),
-      start: journalKey(this.tenant, Math.max(0, clock.now() - TAIL_LOOKBACK_MS), ""),
-    };
-    for await (const page of kv.pages(selector)) {
+  async #readJournal(): Promise<void> {
+    const began = this.options.clock.elapsed();
+    const isSweep = this.#sweptAt === undefined || began - this.#sweptAt >= TAIL_SWEEP_MS;
+    const { names, newest, fresh } = await this.#list(isSweep);
+    if (isSweep && this.#isLate()) {
+      throw unavailable(
+        `Cannot follow the logs any more: for ${TAIL_LATE_MS} ms not all of them were looked at, and some may be missed`,
+      );
+    }
+    // In the order in which they were committed.
+    fresh.sort((a, b) => a.versionstamp < b.versionstamp ? -1 : 1);
+    for (const entry of fresh) {
+      const [, , at, name] = entry.key as JournalKey;
+      if (this.#followers.size > 0) await this.#deliver(entry);
+      // Should the next one fail, this one is not to come twice.
+      this.#seen.add(name);
+      this.#newest = Math.max(this.#newest, at);
+      this.#nextLag = Math.max(this.#nextLag, this.#newest - at);
+    }
+    if (!isSweep) return;
+    // What is not there any more does not come again.
+    this.#seen = names;
+    this.#newest = newest;
+    this.#sweptAt = began;
+    this.#lag = this.#nextLag;
+    this.#nextLag = 0;
+  }
+
+  /** What the journal has, in all or of late: names, the latest time, and the entries that are new. */
+  async #list(
+    all: boolean,
+  ): Promise<{ readonly names: Set<string>; readonly newest: number; readonly fresh: Entry[] }> {
+    const prefix = journalPrefix(this.tenant);
+    const from = this.#newest - Math.max(this.#lag, this.#nextLag) - TAIL_MARGIN_MS;
+    const selector = all ? { prefix } : { prefix, start: journalKey(this.tenant, from, "") };
+    const names = new Set<string>();
+    const fresh: Entry[] = [];
+    let newest = 0;
+    for await (const page of this.options.kv.pages(selector)) {
       for (const entry of page) {
-        const segments = kv.decodeOrSkip(entry, () => {
-          const payload = openValue(FORMAT.logJournal, 0, entry.value);
-          return payload && decodeJournal(payload);
-        });
-        if (segments) found.set(entry.key[3] as string, segments);
+        const [, , at, name] = entry.key as JournalKey;
+        newest = at;
+        names.add(name);
+        if (!this.#seen.has(name)) fresh.push(entry);
       }
     }
-    return found;
+    return { names, newest, fresh };
   }
 
-  async #deliver(segments: ReturnType<typeof decodeJournal>): Promise<void> {
+  async #deliver(commit: Entry): Promise<void> {
     const { kv, clock } = this.options;
+    const segments = kv.decodeOrSkip(commit, () => {
+      const payload = openValue(FORMAT.logJournal, 0, commit.value);
+      return payload && decodeJournal(payload);
+    });
     const committed: LogRow[] = [];
-    for (const { hour, id } of segments) {
+    for (const { hour, id } of segments ?? []) {
       const entry = await kv.get(segmentKey("logs", this.tenant, hour, id));
       // One that is damaged is reported by whoever reads it.
       const entries = kv.decodeOrSkip(entry, () => {
@@ -178,64 +245,4 @@ class TenantTail {
     // All of a commit, or nothing of it.
     for (const follower of this.#followers) follower.push(committed);
   }
-}
-
-/** One who follows, and what waits for him. */
-class Follower implements LogTail {
-  readonly #isMet: LogMatcher;
-  #queue: StoredLog[] = [];
-  #bytes = 0;
-  #missed = 0;
-  #failure: { readonly error: unknown } | undefined;
-  #wake = () => {};
-
-  constructor(where: LogCondition, private readonly onClose: () => void) {
-    this.#isMet = logMatcher(where);
-  }
-
-  push(entries: readonly LogRow[]): void {
-    for (const row of entries) {
-      if (!this.#isMet(row)) continue;
-      const entry = row.copy();
-      const bytes = sizeOf(entry);
-      if (this.#bytes + bytes > TAIL_QUEUE_BYTES) {
-        this.#missed++;
-        continue;
-      }
-      this.#bytes += bytes;
-      this.#queue.push(entry);
-    }
-    if (this.#queue.length > 0 || this.#missed > 0) this.#wake();
-  }
-
-  fail(error: unknown): void {
-    this.#failure ??= { error };
-    this.#wake();
-  }
-
-  async next(signal: AbortSignal): Promise<TailedLogs> {
-    while (this.#queue.length === 0 && this.#missed === 0) {
-      signal.throwIfAborted();
-      if (this.#failure !== undefined) throw this.#failure.error;
-      await new Promise<void>((resolve) => {
-        this.#wake = () => {
-          signal.removeEventListener("abort", this.#wake);
-          resolve();
-        };
-        signal.addEventListener("abort", this.#wake);
-      });
-    }
-    const tailed = { entries: this.#queue, missed: this.#missed };
-    this.#queue = [];
-    this.#bytes = this.#missed = 0;
-    return tailed;
-  }
-
-  close(): void {
-    this.onClose();
-  }
-}
-
-function sizeOf({ message, fields }: StoredLog): number {
-  return fields.reduce((sum, [name, value]) => sum + name.length + value.length, ENTRY_BYTES + message.length) * 2;
 }
