@@ -295,8 +295,13 @@ export const TAIL_SWEEP_MS = 5 * SECOND;
 export const TAIL_MARGIN_MS = 2 * SECOND;
 /** How long after a look at all of it the next may come, ms. Later, the journal may have lost what nobody has seen. */
 export const TAIL_LATE_MS = 30 * SECOND;
-/** How long an entry of the journal is kept, ms, at the least: twice what followers may be late. */
+/** How long an entry of the journal is kept at the least, ms: twice what followers may be late. */
 export const LOG_JOURNAL_MS = 60 * SECOND;
+/**
+ * When it expires by the clock of the instance that wrote it, ms, where no instance keeps house for long enough to tell that
+ * it is LOG_JOURNAL_MS old. An instance whose clock is off by more has its entries refused.
+ */
+export const LOG_JOURNAL_EXPIRY_MS = 1 * DAY;
 /** Places that are shown in one entry: one may be full of what is sought, and a page has MAX_PAGE_SIZE entries. */
 export const MAX_HIGHLIGHTS = 100;
 /** Relative error of a quantile. */

@@ -23,7 +23,7 @@
  * | `deletion`, kind, tenant, id | DeletionRecord: of points or logs, of which some may be on the disk still |
  * | `deletions`, kind, tenant | id of the latest of them |
  * | `deleted`, tenant, id | DeletionRecord: one that is done, or of a file |
- * | `logjournal`, tenant, ms since the epoch, id | which log segments a commit stored, for a minute |
+ * | `logjournal`, tenant, ms since the epoch, id | which log segments a commit stored, for some minutes |
  *
  * An hour, and a day, is a count since the epoch; ids are ULIDs (26 characters), a series id is 16 bytes.
  *

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Clock } from "../../clock.ts";
-import { FLUSH_ITEMS, GROUP_BYTES, GROUP_HOURS, HOUR, LOG_JOURNAL_MS } from "../../limits.ts";
+import { FLUSH_ITEMS, GROUP_BYTES, GROUP_HOURS, HOUR, LOG_JOURNAL_EXPIRY_MS } from "../../limits.ts";
 import { joinLogs, type LogRange } from "../format/log_columns.ts";
 import { encodeJournal, type JournalSegment } from "../format/log_journal.ts";
 import { packLogSegments } from "../format/log_segment.ts";
@@ -162,7 +162,7 @@ async function packLogs(options: LogStoreOptions, tails: LogTails, group: readon
     mutations.push({
       type: "set",
       key: journalKey(tenant, now, options.newId()),
-      value: encodeValue(FORMAT.logJournal, now + LOG_JOURNAL_MS, encodeJournal(journal)),
+      value: encodeValue(FORMAT.logJournal, now + LOG_JOURNAL_EXPIRY_MS, encodeJournal(journal)),
     });
   }
   return { mutations, committed: () => tenants.forEach((_, tenant) => tails.committed(tenant)) };

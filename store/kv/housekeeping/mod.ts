@@ -19,7 +19,7 @@ import { Lease } from "../lease.ts";
 import { removeHours } from "./hours.ts";
 import { PieceSweep } from "./pieces.ts";
 import { type HousekeepingOptions, Round } from "./round.ts";
-import { removeJournals } from "./journals.ts";
+import { JournalSweep } from "./journals.ts";
 import { removeSeries } from "./series.ts";
 import { removeStreams } from "./streams.ts";
 import { removeUploads } from "./uploads.ts";
@@ -45,6 +45,7 @@ export class Housekeeping {
   readonly #claims: Walk;
   readonly #streams: Walk;
   readonly #pieces: PieceSweep;
+  readonly #journals = new JournalSweep();
   readonly #compaction: Compaction;
 
   constructor(private readonly options: HousekeepingOptions) {
@@ -70,7 +71,7 @@ export class Housekeeping {
       uploads: await removeUploads(round, this.#claims),
       pieces: await this.#pieces.sweep(round),
       streams: await removeStreams(round, this.#streams),
-      journals: await removeJournals(round),
+      journals: await this.#journals.sweep(round),
       runs: await this.#compaction.round(round),
     };
   }

@@ -74,6 +74,11 @@ export class Round {
     this.#stepBegan = clock.elapsed();
   }
 
+  /** Of the lease, when it was renewed last. */
+  get versionstamp(): string {
+    return this.lease.check.versionstamp!;
+  }
+
   /** What is damaged is kept for somebody to look at. */
   isExpired(entry: Entry): boolean {
     const { kv, clock } = this.options;
