@@ -10,14 +10,23 @@
  * of it: those of late begin as far behind the newest key as what was new of late. Where a clock does what none did before,
  * this misses something; a look at all of the journal, every few seconds, finds it.
  *
- * A look that dies midway is none: what it has not given out, the next one finds.
+ * A look that dies midway is none: what it has not given out, the next one finds. Where that is not so, because something
+ * is damaged or no look has come through for too long, all who follow are told, with UNAVAILABLE.
  *
  * @module
  */
 import type { Clock } from "../../clock.ts";
 import { overloaded, unavailable } from "../../errors.ts";
-import { MAX_TAILS, TAIL_LATE_MS, TAIL_MARGIN_MS, TAIL_POLL_MS, TAIL_REST_MS, TAIL_SWEEP_MS } from "../../limits.ts";
-import { decodeJournal } from "../format/log_journal.ts";
+import {
+  HOUR,
+  MAX_TAILS,
+  TAIL_LATE_MS,
+  TAIL_MARGIN_MS,
+  TAIL_POLL_MS,
+  TAIL_REST_MS,
+  TAIL_SWEEP_MS,
+} from "../../limits.ts";
+import { decodeJournal, type JournalSegment } from "../format/log_journal.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
 import type { LogRow } from "../format/log_row.ts";
 import { FORMAT } from "../format/value.ts";
@@ -31,6 +40,8 @@ import { openValue } from "./records.ts";
 export interface LogTailsOptions {
   readonly kv: KvClient;
   readonly clock: Clock;
+  /** How long entries are kept, ms. */
+  readonly retention: number;
 }
 
 type JournalKey = readonly [kind: string, tenant: string, at: number, name: string];
@@ -227,22 +238,30 @@ class TenantTail {
   }
 
   async #deliver(commit: Entry): Promise<void> {
-    const { kv, clock } = this.options;
-    const segments = kv.decodeOrSkip(commit, () => {
-      const payload = openValue(FORMAT.logJournal, 0, commit.value);
-      return payload && decodeJournal(payload);
-    });
+    const { kv } = this.options;
+    const segments = kv.decodeOrSkip(commit, () => decodeJournal(openValue(FORMAT.logJournal, 0, commit.value)!));
+    if (segments === undefined) throw this.#gap("the journal's entry of a commit is damaged");
     const committed: LogRow[] = [];
-    for (const { hour, id } of segments ?? []) {
-      const entry = await kv.get(segmentKey("logs", this.tenant, hour, id));
-      // One that is damaged is reported by whoever reads it.
-      const entries = kv.decodeOrSkip(entry, () => {
-        const payload = openValue(FORMAT.logSegment, clock.now(), entry.value);
-        return payload && decodeLogSegment(payload);
-      });
-      if (entries) committed.push(...entries);
-    }
+    for (const segment of segments) for (const row of await this.#open(segment)) committed.push(row);
     // All of a commit, or nothing of it.
     for (const follower of this.#followers) follower.push(committed);
+  }
+
+  async #open({ hour, id }: JournalSegment): Promise<readonly LogRow[]> {
+    const { kv, clock, retention } = this.options;
+    // Nobody may see it, and housekeeping may have removed it.
+    if ((hour + 1) * HOUR + retention <= clock.now()) return [];
+    const entry = await kv.get(segmentKey("logs", this.tenant, hour, id));
+    if (entry.value === null) throw this.#gap("a segment is missing, or was moved before it could be read");
+    const rows = kv.decodeOrSkip(entry, () => decodeLogSegment(openValue(FORMAT.logSegment, 0, entry.value)!));
+    if (rows === undefined) throw this.#gap("a segment is damaged");
+    return rows;
+  }
+
+  /** Ends all this, for nobody knows what of it those who follow have asked for. */
+  #gap(why: string): unknown {
+    const error = unavailable(`Cannot follow the logs any more: ${why}. A search finds what is left of it`);
+    this.#endWith(error);
+    return error;
   }
 }

@@ -1,7 +1,8 @@
 import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import {
   DAY,
+  HOUR,
   MAX_TAILS,
   MINUTE,
   TAIL_LATE_MS,
@@ -218,4 +219,37 @@ Deno.test("LogStore.tail() TAIL_LATE_MS: fails when KV has not answered for so l
   assertEquals(await nextMessages(again, stores), ["again"]);
   tail.close();
   again.close();
+});
+
+Deno.test("LogStore.tail() fails where what was committed cannot be read, and begins anew behind it", async () => {
+  const flip = (value: Uint8Array) => value.with(value.length - 1, value[value.length - 1] ^ 1);
+  for (const [kind, fn] of [["logjournal", flip], ["logs", flip], ["logs", undefined]] as const) {
+    using stores = await openTestStores();
+    const tail = await stores.logs.tail("t", EVERY_ENTRY);
+    await writeLogs(stores, ["one"]);
+    assertEquals(await nextMessages(tail, stores), ["one"]);
+    await writeLogs(stores, ["two"]);
+    const [{ key, value }] = await Array.fromAsync(stores.db.list<Uint8Array>({ prefix: [kind] }, { reverse: true }));
+    if (fn) await stores.db.set(key, fn(value));
+    else await stores.db.delete(key);
+    await writeLogs(stores, ["three"]);
+    const error = await assertRejects(() => nextLogs(tail, stores), ConnectError, "Cannot follow the logs any more");
+    assertEquals([error.code, stores.damaged], [Code.Unavailable, fn ? [key.join("/")] : []]);
+    const again = await stores.logs.tail("t", EVERY_ENTRY);
+    await writeLogs(stores, ["four"]);
+    assertEquals(await nextMessages(again, stores), ["four"]);
+    tail.close();
+    again.close();
+  }
+});
+
+Deno.test("LogStore.tail() is not stopped by what is past retention when a look finds it", async () => {
+  using here = await openTestStores();
+  using there = await openTestStores({ db: here.db, clock: new FakeClock(here.clock.now() - here.retention - HOUR) });
+  const tail = await here.logs.tail("t", EVERY_ENTRY);
+  await writeLogs(there, ["past"]);
+  await here.keepHouse();
+  await writeLogs(here, ["one"]);
+  assertEquals(await nextMessages(tail, here), ["one"]);
+  tail.close();
 });
