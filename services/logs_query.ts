@@ -17,13 +17,7 @@ import {
   type TailLogsRequest,
   type TailLogsResponseSchema,
 } from "../gen/sluice/v1/query_pb.ts";
-import {
-  DEFAULT_FACET_VALUES,
-  MAX_FACET_VALUES,
-  MAX_FACETS,
-  MAX_SEARCH_TERMS,
-  TAIL_MESSAGE_ENTRIES,
-} from "../limits.ts";
+import { DEFAULT_FACET_VALUES, MAX_FACET_VALUES, MAX_FACETS, MAX_SEARCH_TERMS } from "../limits.ts";
 import { type LogHighlighter, logHighlighter } from "../store/format/log_highlight.ts";
 import { foldWord } from "../store/format/tokens.ts";
 import type { LogCondition } from "../store/log_condition.ts";
@@ -85,10 +79,7 @@ export function createLogsQueries({ logs, clock, slots }: LogsQueryOptions) {
         yield {};
         for (;;) {
           const { entries, missed } = await tail.next(call.signal);
-          for (let i = 0; i < entries.length || i === 0; i += TAIL_MESSAGE_ENTRIES) {
-            const hits = entries.slice(i, i + TAIL_MESSAGE_ENTRIES).map((entry) => hitMessage(entry, highlight));
-            yield { hits, missed: BigInt(i === 0 ? missed : 0) };
-          }
+          yield { hits: entries.map((entry) => hitMessage(entry, highlight)), missed: BigInt(missed) };
         }
       } finally {
         tail.close();

@@ -134,7 +134,10 @@ export interface TailedLogs {
 
 /** Follows logs as they are committed. It must be closed. */
 export interface LogTail {
-  /** What has come, as soon as there is something. UNAVAILABLE if there is no telling any more; the signal's reason. */
+  /**
+   * What has come, as soon as there is something, up to TAIL_MESSAGE_ENTRIES and without what is deleted. UNAVAILABLE if
+   * there is no telling any more; the signal's reason.
+   */
   next(signal: AbortSignal): Promise<TailedLogs>;
   close(): void;
 }

@@ -33,7 +33,9 @@ import { FORMAT } from "../format/value.ts";
 import type { LogCondition } from "../log_condition.ts";
 import type { LogTail } from "../log_types.ts";
 import { journalKey, journalPrefix, segmentKey } from "./keys.ts";
+import { coversLog } from "./deletions.ts";
 import type { Entry, KvClient } from "./kv.ts";
+import { LogDeletions } from "./log_deletions.ts";
 import { Follower } from "./log_follower.ts";
 import { openValue } from "./records.ts";
 
@@ -79,6 +81,7 @@ export class LogTails {
 /** Those who follow one tenant's logs. */
 class TenantTail {
   readonly #followers = new Set<Follower>();
+  readonly #deletions: LogDeletions;
   #joining = 0;
   #end: { readonly error: unknown } | undefined;
 
@@ -105,11 +108,15 @@ class TenantTail {
     private readonly tenant: string,
     private readonly options: LogTailsOptions,
     private readonly onEnd: () => void,
-  ) {}
+  ) {
+    this.#deletions = new LogDeletions(options.kv, tenant, () => {
+      for (const follower of this.#followers) follower.dropDeleted();
+    });
+  }
 
   /** Resolves when what is committed from then on will come. */
   async join(where: LogCondition, onClose: () => void): Promise<LogTail> {
-    const follower = new Follower(where, () => {
+    const follower = new Follower(where, this.#deletions, () => {
       this.#followers.delete(follower);
       this.#endIfAlone();
       onClose();
@@ -197,6 +204,9 @@ class TenantTail {
         `Cannot follow the logs any more: for ${TAIL_LATE_MS} ms not all of them were looked at, and some may be missed`,
       );
     }
+    // One that is done is on this list no more: by then, all that waits has long been looked through.
+    await this.#deletions.refresh();
+    for (const follower of this.#followers) follower.wake();
     // In the order in which they were committed.
     fresh.sort((a, b) => a.versionstamp < b.versionstamp ? -1 : 1);
     for (const entry of fresh) {
@@ -241,10 +251,13 @@ class TenantTail {
     const { kv } = this.options;
     const segments = kv.decodeOrSkip(commit, () => decodeJournal(openValue(FORMAT.logJournal, 0, commit.value)!));
     if (segments === undefined) throw this.#gap("the journal's entry of a commit is damaged");
-    const committed: LogRow[] = [];
-    for (const segment of segments) for (const row of await this.#open(segment)) committed.push(row);
+    const rows: LogRow[] = [];
+    for (const segment of segments) for (const row of await this.#open(segment)) rows.push(row);
+    // At this moment: what waits is looked through again when there are more.
+    const deletions = this.#deletions.newerThan(commit.versionstamp);
+    const committed = rows.filter((row) => !coversLog(deletions, row));
     // All of a commit, or nothing of it.
-    for (const follower of this.#followers) follower.push(committed);
+    for (const follower of this.#followers) follower.push(committed, commit.versionstamp);
   }
 
   async #open({ hour, id }: JournalSegment): Promise<readonly LogRow[]> {
