@@ -4,6 +4,7 @@
  * @module
  */
 import { createRunningHash, type RunningHash, sha256Hex } from "./hash.ts";
+import { returnOf } from "./producers.ts";
 import { SourceFailed } from "./refused.ts";
 import { inPiecesOf, type OpenSource } from "./source.ts";
 import type { FieldWriter } from "./writer.ts";
@@ -62,6 +63,8 @@ export class FileCutter {
   readonly #options: CutOptions;
   #hash: RunningHash | undefined;
   #hashedTo = 0;
+  /** What is read of the source, and the same cut into parts. */
+  #reading: AsyncIterator<Uint8Array> | undefined;
   #pieces: AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined;
   /** Where the pieces go on. */
   #at = 0;
@@ -71,6 +74,7 @@ export class FileCutter {
   /** Parts that cannot be read again and are not committed; those from #again on are to be given once more. */
   #kept: FilePart[] = [];
   #again = 0;
+  #closed = false;
 
   constructor(source: OpenSource, options: CutOptions) {
     this.#source = source;
@@ -80,7 +84,7 @@ export class FileCutter {
   /**
    * The next part, undefined after the last.
    *
-   * @throws {SourceFailed} if the source throws, or ends short of its size.
+   * @throws {SourceFailed} if the source throws, or ends short of its size, or the cutter is closed.
    */
   async next(): Promise<FilePart | undefined> {
     if (this.#again < this.#kept.length) return this.#kept[this.#again++];
@@ -106,9 +110,8 @@ export class FileCutter {
       this.#lastRead &&= this.#kept.length > 0;
       return;
     }
-    this.#closePieces();
+    this.#endReading();
     this.#at = offset;
-    this.#pieces = undefined;
     this.#held = undefined;
     this.#lastRead = false;
   }
@@ -117,30 +120,50 @@ export class FileCutter {
   async skipTo(offset: number): Promise<void> {
     if (offset === 0) return;
     const hash = await this.#running();
-    const pieces = this.#source.read(0)[Symbol.asyncIterator]();
+    this.#throwIfClosed();
+    const pieces = this.#reading = this.#source.read(0);
     let rest: Uint8Array | undefined;
     while (this.#at < offset) {
-      const { done, value } = await pieces.next().catch((error) => {
-        throw this.#failed(error);
-      });
-      if (done) throw this.#short(this.#at);
-      const part = value.subarray(0, offset - this.#at);
+      const next = await this.#nextOf(pieces);
+      if (next.done) throw this.#short(this.#at);
+      const part = next.value.subarray(0, offset - this.#at);
       await hash?.update(part);
       this.#at += part.length;
-      rest = value.subarray(part.length);
+      rest = next.value.subarray(part.length);
     }
     this.#hashedTo = offset;
-    this.#pieces = inPiecesOf(this.#options.chunkSize, continued(rest, pieces));
+    this.#pieces = inPiecesOf(this.#options.chunkSize, pieces, rest);
   }
 
-  /** Releases the source. */
+  /** Releases the source. What comes of it from now on is not taken, for that it has ended need not mean that it is whole. */
   close(): void {
-    this.#closePieces();
+    if (this.#closed) return;
+    this.#closed = true;
+    // What can be read once only is the caller's no more, read or not.
+    if (!this.#source.seekable) this.#reading ??= this.#source.read(0);
+    this.#endReading();
     this.#hash?.close();
   }
 
-  #closePieces(): void {
-    this.#pieces?.return(undefined).catch(() => {});
+  /** It is not asked by way of the pieces, which are busy for as long as the source does not answer; and not waited for. */
+  #endReading(): void {
+    if (this.#reading !== undefined && !this.#lastRead) returnOf(this.#reading);
+    this.#reading = this.#pieces = undefined;
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed) throw new SourceFailed(`Cannot read "${this.#options.name}": no more of it was wanted`);
+  }
+
+  /** The next piece as the source gives it. */
+  async #nextOf(pieces: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+    try {
+      return await pieces.next();
+    } catch (error) {
+      throw this.#failed(error);
+    } finally {
+      this.#throwIfClosed();
+    }
   }
 
   async #read(): Promise<FilePart> {
@@ -148,16 +171,19 @@ export class FileCutter {
     // What is read again, after the end, has been hashed.
     const hash = this.checksum === undefined ? await this.#running() : undefined;
     try {
-      this.#pieces ??= inPiecesOf(this.#options.chunkSize, this.#source.read(this.#at));
-      const data = this.#held ?? (await this.#pieces.next()).value ?? new Uint8Array(0);
+      this.#throwIfClosed();
+      this.#reading ??= this.#source.read(this.#at);
+      const pieces = this.#pieces ??= inPiecesOf(this.#options.chunkSize, this.#reading);
+      const data = this.#held ?? (await pieces.next()).value ?? new Uint8Array(0);
       const offset = this.#at;
       const end = offset + data.length;
       const digest = this.#options.checksum ? sha256Hex(data) : undefined;
       // The digest of the part runs beside this thread while the file's is updated on it.
       const hashed = hash?.update(data.subarray(Math.max(0, this.#hashedTo - offset)));
       this.#hashedTo = Math.max(this.#hashedTo, end);
-      const next = await this.#pieces.next();
+      const next = await pieces.next();
       await hashed;
+      this.#throwIfClosed();
       this.#held = next.done ? undefined : next.value;
       this.#at = end;
       if (next.done) {
@@ -172,7 +198,11 @@ export class FileCutter {
   }
 
   async #running(): Promise<RunningHash | undefined> {
-    return this.#options.checksum ? this.#hash ??= await createRunningHash() : undefined;
+    if (!this.#options.checksum) return undefined;
+    this.#hash ??= await createRunningHash();
+    // It may have come too late to be closed with the rest.
+    if (this.#closed) this.#hash.close();
+    return this.#hash;
   }
 
   #failed(cause: unknown): SourceFailed {
@@ -184,18 +214,5 @@ export class FileCutter {
     return new SourceFailed(
       `Cannot upload "${this.#options.name}": it has ${length} bytes instead of ${this.#source.size ?? "more"}`,
     );
-  }
-}
-
-/** What is left of a piece, and the pieces after it. */
-async function* continued(
-  rest: Uint8Array | undefined,
-  pieces: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    if (rest !== undefined) yield rest;
-    for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
-  } finally {
-    await pieces.return?.();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A promise that is settled from outside.
+ * Promises that are settled from outside.
  *
  * @module
  */
@@ -20,4 +20,28 @@ export function withResolvers<T>(): Deferred<T> {
     reject = fail;
   });
   return { promise, resolve, reject };
+}
+
+/**
+ * Waits for one promise after the other, until it is ended. A race between each of them and one promise for the end would
+ * hold on to what all of them have brought.
+ */
+export class EndableWait {
+  #ended = false;
+  #end = () => {};
+
+  /** What the promise brings; undefined once the wait has ended. */
+  for<T>(work: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) resolve(undefined);
+      this.#end = () => resolve(undefined);
+      work.then(resolve, reject);
+    });
+  }
+
+  /** Ends the wait that is under way, and all that come. */
+  end(): void {
+    this.#ended = true;
+    this.#end();
+  }
 }

@@ -6,16 +6,13 @@
  */
 import { FileCutter, type FilePart, writeChunk } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
-import { withResolvers } from "./deferred.ts";
+import { EndableWait } from "./deferred.ts";
 import { EnvelopeBatch } from "./envelope.ts";
 import { type Feed, type OpenWindow, Turns, WindowSize } from "./feed.ts";
-import { FILE_WINDOW_BYTES, MIN_WINDOW_BYTES, STREAMED_WINDOW_MS, WINDOW_BYTES } from "./limits.ts";
+import { FILE_WINDOW_BYTES, FILE_WINDOW_MS, MIN_WINDOW_BYTES, WINDOW_BYTES } from "./limits.ts";
 import type { RateLimit } from "./rate.ts";
 import type { OpenSource } from "./source.ts";
 import type { Way } from "./way.ts";
-
-/** How long a window of a file stays open, ms: longer than one of items, for the server commits on its way. */
-const FILE_WINDOW_MS = 4 * STREAMED_WINDOW_MS;
 
 /** What goes with the chunks of a file. */
 export interface FileFeedOptions {
@@ -40,6 +37,9 @@ export class FileFeed implements Feed {
   readonly #cutter: FileCutter;
   readonly #size: WindowSize;
   readonly #turns = new Turns();
+  /** For the source. */
+  readonly #wait = new EndableWait();
+  readonly #over = new AbortController();
   /** The part that is read ahead. */
   #peeked: Promise<FilePart | undefined> | undefined;
   /** Where the next part begins, if nothing fails. */
@@ -76,9 +76,14 @@ export class FileFeed implements Feed {
     return this.#options.clock;
   }
 
+  /** Aborted when no more is wanted. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
   async skipTo(committed: number): Promise<void> {
     try {
-      await this.#cutter.skipTo(committed);
+      await this.#wait.for(this.#cutter.skipTo(committed));
     } catch (error) {
       this.failure = { error };
     }
@@ -113,12 +118,14 @@ export class FileFeed implements Feed {
   }
 
   release(): void {
+    this.#over.abort();
+    this.#wait.end();
     this.#cutter.close();
   }
 
-  /** The next part, which stays the next. A failure is kept, and there is no next then. */
+  /** The next part, which stays the next. A failure is kept, and there is no next then, as when no more is wanted. */
   peek(): Promise<FilePart | undefined> {
-    return this.#peeked ??= this.#cutter.next().catch((error) => {
+    return this.#peeked ??= this.#wait.for(this.#cutter.next()).catch((error) => {
       this.failure ??= { error };
       return undefined;
     });
@@ -149,11 +156,12 @@ export class FileFeed implements Feed {
     batch.end();
   }
 
-  /** A piece of the body is handed to the transport. */
-  async hand(piece: Uint8Array, sent: number): Promise<void> {
+  /** A piece of the body is handed to the transport, which the signal spares. */
+  async hand(piece: Uint8Array, sent: number, signal: AbortSignal): Promise<void> {
     this.bytes += piece.length;
     this.sent = Math.max(this.sent, sent);
-    await this.#options.rate.spend(0, piece.length);
+    // Whoever wanted it looks at the signal.
+    await this.#options.rate.spend(0, piece.length, signal)?.catch(() => {});
     await this.#turns.take();
   }
 
@@ -174,35 +182,35 @@ class FileWindow implements OpenWindow {
   readonly made: Promise<void>;
   readonly ms = FILE_WINDOW_MS;
   readonly #batch = new EnvelopeBatch();
-  readonly #timeUp: Promise<void>;
+  /** For another part than the first. */
+  readonly #wait = new EndableWait();
   readonly #cancelTimer: () => void;
+  readonly #stop = new AbortController();
+  /** Aborted when nobody takes any more of it. */
+  readonly #over: AbortSignal;
   #parts = 0;
   /** Bytes of data so far. */
   #taken = 0;
   #sent: number;
   /** It has all that it is to have. */
   #complete = false;
-  #stopped = false;
+  /** The body has ended, well or not. */
+  #ended = false;
   #setMade!: () => void;
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
 
   constructor(readonly feed: FileFeed, way: Way, readonly limit: number, readonly onProgress: () => void) {
     this.start = this.#sent = feed.committed;
     this.made = new Promise((resolve) => this.#setMade = resolve);
-    const { promise, resolve } = withResolvers<void>();
-    this.#timeUp = promise;
-    const cancel = feed.clock.setTimer(this.ms, resolve);
-    this.#cancelTimer = () => {
-      cancel();
-      resolve();
-    };
+    this.#over = AbortSignal.any([feed.over, this.#stop.signal]);
+    this.#cancelTimer = feed.clock.setTimer(this.ms, () => this.#timeUp());
     this.body = way === "stream" ? this.#stream() : this.#whole(Math.min(limit, WINDOW_BYTES));
   }
 
   stop(reason: unknown): void {
     this.#finish();
-    if (this.#stopped) return;
-    this.#stopped = true;
+    if (this.#ended) return;
+    this.#ended = true;
     this.#controller?.error(reason);
   }
 
@@ -213,14 +221,15 @@ class FileWindow implements OpenWindow {
       },
       pull: async (controller) => {
         const piece = await this.#next(this.limit);
-        if (this.#stopped) return;
+        // How it ends then, stop() says.
+        if (this.#over.aborted) return;
         if (piece !== undefined) return controller.enqueue(piece);
-        this.#stopped = true;
+        this.#ended = true;
         this.#finish();
         controller.close();
       },
       cancel: () => {
-        this.#stopped = true;
+        this.#ended = true;
         this.#finish();
       },
     }, { highWaterMark: 0 });
@@ -236,10 +245,8 @@ class FileWindow implements OpenWindow {
   /** The next piece of the body; undefined at its end. */
   async #next(limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     while (this.#batch.empty) {
-      if (this.#complete || this.#stopped) return undefined;
-      // A source that is slow does not keep a window open.
-      const part = await Promise.race([this.feed.peek(), this.#timeUp]);
-      if (part === undefined || this.#stopped) {
+      const part = this.#complete ? undefined : await this.#nextPart();
+      if (part === undefined || this.#over.aborted) {
         this.#complete = true;
         return undefined;
       }
@@ -247,16 +254,30 @@ class FileWindow implements OpenWindow {
       await this.feed.write(this.#batch, part, this.#parts++ === 0);
       this.#taken += part.data.length;
       this.#sent = part.offset + part.data.length;
-      this.#complete = part.last || this.#taken >= limit;
+      this.#complete ||= part.last || this.#taken >= limit;
     }
     const piece = this.#batch.take();
-    await this.feed.hand(piece, this.#sent);
+    await this.feed.hand(piece, this.#sent, this.#over);
+    if (this.#over.aborted) return undefined;
     this.onProgress();
     return piece;
+  }
+
+  /** The first part is there, and a window has one at the least; a source that is slow does not keep it open for more. */
+  #nextPart(): Promise<FilePart | undefined> {
+    return this.#parts === 0 ? this.feed.peek() : this.#wait.for(this.feed.peek());
+  }
+
+  /** However fast the source is, and however slow the network. */
+  #timeUp(): void {
+    this.#complete ||= this.#parts > 0;
+    this.#wait.end();
   }
 
   #finish(): void {
     this.#cancelTimer();
     this.#setMade();
+    this.#stop.abort();
+    this.#wait.end();
   }
 }

@@ -45,6 +45,12 @@ export const WHOLE_WINDOW_MS = SECOND;
  */
 export const FILE_WINDOW_BYTES = 64 * MIB;
 
+/**
+ * How long a streamed window of a file stays open, ms: a call that goes on for longer is given up for lost. It is longer
+ * than that of points, for the server commits what has come of it once a second.
+ */
+export const FILE_WINDOW_MS = 20 * SECOND;
+
 /** How long a receipt may take once a window has been sent, or all of one that is sent whole, ms. */
 export const CALL_TIMEOUT_MS = 30 * SECOND;
 

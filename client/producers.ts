@@ -134,7 +134,8 @@ class SlowProducer<T> implements Producer<T> {
   }
 }
 
-function returnOf(iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
+/** Tells an iterator that no more is wanted of it. It is not waited for. */
+export function returnOf(iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
   try {
     const returned: unknown = iterator.return?.();
     if (returned instanceof Promise) returned.catch(() => {});

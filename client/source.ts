@@ -24,8 +24,11 @@ export interface OpenSource {
   seekable: boolean;
   /** What tells this source, as it is now, from others; undefined if nothing does. */
   fingerprint: string | undefined;
-  /** The bytes from `start` on, in pieces of any length. A piece may be used again by the source once the next is asked for. */
-  read(start: number): AsyncIterable<Uint8Array>;
+  /**
+   * The bytes from `start` on, in pieces of any length. A piece may be used again by the source once the next is asked for.
+   * To `return()` it also cancels what has not been read at all.
+   */
+  read(start: number): AsyncIterator<Uint8Array>;
   /** Whether it is another than when it was opened. */
   changed(): Promise<boolean>;
 }
@@ -55,14 +58,14 @@ export async function openSource(source: FileSource): Promise<OpenSource> {
       size: source.size,
       seekable: true,
       fingerprint: file && `file ${file.name} ${file.size} ${file.lastModified}`,
-      read: (start) => iterate(source.slice(start).stream()),
+      read: (start) => new StreamPieces(source.slice(start).stream()),
     };
   }
   if (source instanceof ReadableStream) {
-    return { ...nameless, size: undefined, seekable: false, read: () => iterate(source) };
+    return { ...nameless, size: undefined, seekable: false, read: () => new StreamPieces(source) };
   }
   if (typeof source === "object" && source !== null && Symbol.asyncIterator in source) {
-    return { ...nameless, size: undefined, seekable: false, read: () => source };
+    return { ...nameless, size: undefined, seekable: false, read: () => source[Symbol.asyncIterator]() };
   }
   throw new TypeError(`Cannot upload ${typeof source}: a source is a path, Blob, Uint8Array, or stream of bytes`);
 }
@@ -110,37 +113,44 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;
 }
 
-/** Not every browser can iterate a stream by itself. */
-async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  let done = false;
-  try {
-    while (true) {
-      const result = await reader.read();
-      done = result.done;
-      if (result.done) return;
-      yield result.value;
-    }
-  } finally {
-    if (!done) reader.cancel().catch(() => {});
+/**
+ * The pieces of a stream: not every browser can iterate one by itself. A generator would do, but that it is to end it
+ * hears only between two pieces, and a stream that stalls has no next one.
+ */
+class StreamPieces implements AsyncIterator<Uint8Array> {
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  constructor(readonly stream: ReadableStream<Uint8Array>) {}
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    const { done, value } = await (this.#reader ??= this.stream.getReader()).read();
+    return done ? { done, value: undefined } : { done, value };
+  }
+
+  /** Also ends a read that waits. */
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    await (this.#reader ?? this.stream).cancel();
+    return { done: true, value: undefined };
   }
 }
 
 /**
- * The same bytes in pieces of exactly `length`, but for the last one. Each is a buffer of its own, so a piece can be
- * kept while the next is read.
+ * The same bytes in pieces of exactly `length`, but for the last one; `begun` goes before them. Each is a buffer of its
+ * own, so a piece can be kept while the next is read.
  *
  * @throws {TypeError} if a piece is not a Uint8Array.
  */
 export async function* inPiecesOf(
   length: number,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: AsyncIterator<Uint8Array>,
+  begun: Uint8Array = new Uint8Array(0),
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let buffer = new Uint8Array(length);
   let filled = 0;
-  for await (const piece of pieces) {
-    if (!(piece instanceof Uint8Array)) throw new TypeError(`Cannot upload a piece that is no Uint8Array: ${piece}`);
-    let rest = piece;
+  for (let next: IteratorResult<Uint8Array> = { value: begun }; !next.done; next = await pieces.next()) {
+    const { value } = next;
+    if (!(value instanceof Uint8Array)) throw new TypeError(`Cannot upload a piece that is no Uint8Array: ${value}`);
+    let rest: Uint8Array = value;
     while (rest.length > 0) {
       const part = rest.subarray(0, length - filled);
       buffer.set(part, filled);
