@@ -38,17 +38,17 @@ export async function readAnswer(response: Response): Promise<Uint8Array> {
 }
 
 /**
- * The messages of an answer, each a view of what the network brought.
+ * The messages of an answer, each a view of what the network brought; `onBytes` is told whenever that is something.
  *
  * @throws {ConnectError} What {@linkcode readAnswer} does.
  */
-export async function* readMessages(response: Response): AsyncGenerator<Uint8Array> {
+export async function* readMessages(response: Response, onBytes?: () => void): AsyncGenerator<Uint8Array> {
   const type = response.headers.get("content-type") ?? "";
   const isStream = type.split(";")[0].trim() === contentTypeStreamProto;
   if (response.status !== 200 || !isStream) throw await foreignAnswer(response, type);
 
   let ended = false;
-  for await (const { flags, data } of readEnvelopes(response.body ?? new ReadableStream())) {
+  for await (const { flags, data } of readEnvelopes(response.body ?? new ReadableStream(), onBytes)) {
     if (ended) throw new ConnectError("The answer goes on after its end", Code.Internal, response.headers);
     if ((flags & endStreamFlag) !== 0) {
       ended = true;

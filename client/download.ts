@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { type FileChunk, FileChunkSchema, type FileInfo, FileUploadService } from "../gen/sluice/v1/file_upload_pb.ts";
-import { readMessages } from "./answer.ts";
+import { type FileChunk, type FileInfo, FileUploadService } from "../gen/sluice/v1/file_upload_pb.ts";
 import type { Core } from "./core.ts";
-import { Code, fromBinary } from "./deps.ts";
+import { Code } from "./deps.ts";
 import { SluiceError, toSluiceError } from "./errors.ts";
 import { createRunningHash, type RunningHash, sha256Hex } from "./hash.ts";
 import { Retries } from "./retry.ts";
-import { postMessage } from "./server_stream.ts";
+import { callStream } from "./server_stream.ts";
 import { ask, type AskOptions, cancelled, waitToRetry } from "./unary.ts";
 
 /** Which part of a file. */
@@ -20,6 +19,8 @@ export interface DownloadOptions {
   /** How many bytes. Default: up to the end. */
   length?: number;
   signal?: AbortSignal;
+  /** How long it may take, retries and all, ms. Default: that of the client. */
+  deadlineMs?: number;
 }
 
 /** @throws {SluiceError} `not_found` if there is none of that id. */
@@ -34,12 +35,30 @@ export function download(core: Core, id: string, options: DownloadOptions): Read
   const abort = new AbortController();
   const signals = [core.closed, abort.signal];
   if (options.signal !== undefined) signals.push(options.signal);
-  const pieces = new Download(core, id, options, AbortSignal.any(signals)).pieces();
+  const signal = AbortSignal.any(signals);
+  const pieces = new Download(core, id, options, signal).pieces();
+  let onAbort = () => {};
+  const forget = () => signal.removeEventListener("abort", onAbort);
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start(controller) {
+      onAbort = () => {
+        controller.error(cancelled(signal));
+        // Between two pieces, nothing else tells it.
+        pieces.return(undefined).catch(() => {});
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+    },
     async pull(controller) {
-      const { done, value } = await pieces.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      try {
+        const { done, value } = await pieces.next();
+        if (signal.aborted) throw cancelled(signal);
+        if (!done) return controller.enqueue(value);
+        forget();
+        controller.close();
+      } catch (error) {
+        forget();
+        throw error;
+      }
     },
     cancel(reason) {
       abort.abort(reason);
@@ -51,6 +70,7 @@ export function download(core: Core, id: string, options: DownloadOptions): Read
 class Download {
   readonly #offset: number;
   readonly #length: number | undefined;
+  readonly #retries: Retries;
   /** The byte that comes next. */
   #at: number;
   #whole: RunningHash | undefined;
@@ -59,9 +79,10 @@ class Download {
   constructor(
     readonly core: Core,
     readonly id: string,
-    { offset = 0, length }: DownloadOptions,
+    { offset = 0, length, deadlineMs = core.deadlineMs }: DownloadOptions,
     readonly signal: AbortSignal,
   ) {
+    this.#retries = new Retries(core.retry, { signal, deadlineMs });
     this.#offset = this.#at = offset;
     this.#length = length;
   }
@@ -78,7 +99,6 @@ class Download {
   }
 
   async *#verified(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const retries = new Retries(this.core.retry, { signal: this.signal });
     for (;;) {
       const before = this.#at;
       let failure: SluiceError;
@@ -94,8 +114,8 @@ class Download {
         if (this.signal.aborted) throw cancelled(this.signal);
         failure = toSluiceError(error);
       }
-      if (this.#at > before) retries.progress();
-      await waitToRetry(this.core, retries, failure, this.signal);
+      if (this.#at > before) this.#retries.progress();
+      await waitToRetry(this.core, this.#retries, failure, this.signal);
       if (this.#isComplete()) return await this.#verifyEnd();
     }
   }
@@ -111,12 +131,12 @@ class Download {
   }
 
   /** What comes from here on, of one call. */
-  async *#chunks(): AsyncGenerator<FileChunk> {
+  #chunks(): AsyncGenerator<FileChunk> {
+    const { core, id, signal } = this;
     const rest = this.#length === undefined ? 0 : this.#offset + this.#length - this.#at;
     const { downloadFile } = FileUploadService.method;
-    const request = { fileId: this.id, offset: BigInt(this.#at), length: BigInt(rest) };
-    const response = await this.core.pool.use((endpoint) => postMessage(endpoint, downloadFile, request, this.signal));
-    for await (const message of readMessages(response)) yield fromBinary(FileChunkSchema, message);
+    const request = { fileId: id, offset: BigInt(this.#at), length: BigInt(rest) };
+    return callStream(core, downloadFile, request, { signal, retries: this.#retries });
   }
 
   /** @throws {SluiceError} `data_loss` if the chunk is not the next one, or not what it should be. */
@@ -135,14 +155,15 @@ class Download {
   }
 
   async #verifyEnd(): Promise<void> {
-    const { id } = this;
+    const { core, id, signal } = this;
     // Unless nothing came at all, in which case there is no size to compare with.
     const end = this.#end();
     if (this.#last !== undefined && this.#last.totalSize > 0n && this.#at !== end) {
       throw damaged(`File ${id} ended at byte ${this.#at} instead of ${end}`);
     }
     if (this.#whole === undefined) return;
-    const expected = this.#last?.fileChecksum || (await getFile(this.core, id, { signal: this.signal })).checksum;
+    const options = { signal, deadlineMs: this.#retries.timeLeft(Infinity) };
+    const expected = this.#last?.fileChecksum || (await getFile(core, id, options)).checksum;
     const actual = await this.#whole.digest();
     if (actual !== expected) throw damaged(`File ${id} has SHA-256 ${actual} instead of ${expected}`);
   }

@@ -110,17 +110,21 @@ export interface Envelope {
 }
 
 /**
- * Takes the envelopes out of an answer's body.
+ * Takes the envelopes out of an answer's body; `onBytes` is told whenever something of it has come.
  *
  * @throws {ConnectError} `resource_exhausted` if one is too large, `unavailable` if the body ends inside of one.
  */
-export async function* readEnvelopes(body: ReadableStream<Uint8Array>): AsyncGenerator<Envelope> {
+export async function* readEnvelopes(
+  body: ReadableStream<Uint8Array>,
+  onBytes?: () => void,
+): AsyncGenerator<Envelope> {
   let rest: Uint8Array = new Uint8Array(0);
   const reader = body.getReader();
   try {
     while (true) {
       const { done, value } = await reader.read();
       if (done) break;
+      onBytes?.();
       rest = rest.length === 0 ? value : concat(rest, value);
       while (rest.length >= HEADER_BYTES) {
         const length = new DataView(rest.buffer, rest.byteOffset).getUint32(1);

@@ -51,7 +51,10 @@ export const FILE_WINDOW_BYTES = 64 * MIB;
  */
 export const FILE_WINDOW_MS = 20 * SECOND;
 
-/** How long a receipt may take once a window has been sent, or all of one that is sent whole, ms. */
+/**
+ * How long a receipt may take once a window has been sent, or all of one that is sent whole, ms; and how long nothing of
+ * an answer that comes in parts may come.
+ */
 export const CALL_TIMEOUT_MS = 30 * SECOND;
 
 /** How long a question about a stream, or an endpoint's health, may take, ms. */

@@ -29,7 +29,7 @@ export interface SluiceOptions {
   transport?: Transport;
   /** How failures are met that a retry can cure; `false` for not at all: the first failure ends a stream. */
   retry?: RetryOptions | false;
-  /** How long a receipt may take once a window was sent, ms. Default: 30,000. */
+  /** How long a receipt may take once a window was sent, or an answer in parts may be silent, ms. Default: 30,000. */
   callTimeoutMs?: number;
   /** How long a stream or a question may take, retries and all, ms. Default: as long as it goes on. */
   deadlineMs?: number;

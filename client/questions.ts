@@ -24,6 +24,8 @@ import { ask } from "./unary.ts";
 /** How a question is asked that is answered in parts. */
 export interface StreamOptions {
   signal?: AbortSignal;
+  /** How long it may take, retries and all, ms. Default: that of the client. */
+  deadlineMs?: number;
 }
 
 /** How a question is asked. */
@@ -82,7 +84,8 @@ export interface Questions {
   ): Promise<LogFacetsResponse>;
   /**
    * Log entries that match, as they are committed, until whoever iterates stops. The first message has no entries: what is
-   * committed from then on comes. `missed` counts entries that came faster than they were taken.
+   * committed from then on comes. `missed` counts entries that came faster than they were taken. A deadline is one for the
+   * first message.
    *
    * @throws {SluiceError} What ended the answer: to follow on, ask again.
    */
@@ -100,6 +103,7 @@ export function createQuestions(core: Core): Questions {
     searchLogs: (request, options) => ask(core, searchLogs, request, options),
     logFacets: (request, options) => ask(core, logFacets, request, options),
     streamMetrics: (request, options) => askStream(core, streamMetrics, request, options),
-    tailLogs: (request = {}, options) => askStream(core, tailLogs, request, options),
+    // Where nothing is logged, nothing comes.
+    tailLogs: (request = {}, options) => askStream(core, tailLogs, request, { ...options, mayBeSilent: true }),
   };
 }
