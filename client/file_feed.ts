@@ -109,6 +109,7 @@ export class FileFeed implements Feed {
 
   commit(committed: number): void {
     this.committed = committed;
+    this.sent = Math.max(this.sent, committed);
     this.#cutter.commit(committed);
   }
 

@@ -47,7 +47,7 @@ export const FILE: Kind<UploadResult> = {
   kind: StreamKind.FILE,
   method: FileUploadService.method.uploadFile,
   placed: false,
-  committed: (receipt) => Number(receipt.committed),
+  committed: ({ fileId, totalSize, committed }) => Number(fileId === "" ? committed : totalSize),
   finished: (receipt) => receipt.fileId !== "",
   result: ({ result }) => result.case === "upload" ? result.value : undefined,
 };

@@ -87,6 +87,9 @@ export const EJECTION_MS = SECOND;
 /** The longest time between two probes of an ejected endpoint, ms. */
 export const MAX_EJECTION_MS = 30 * SECOND;
 
+/** Tries for a chunk of a file that arrives damaged: more often than this it is no accident of the network. */
+export const DAMAGED_TRIES = 3;
+
 /** Bytes of a chunk of a file by default: two digests and a message cost a few percent of it. */
 export const CHUNK_BYTES = 256 * KIB;
 

@@ -11,15 +11,12 @@ import { Code } from "./deps.ts";
 import { ForeignAnswer, SluiceError, toSluiceError } from "./errors.ts";
 import type { Feed, OpenWindow } from "./feed.ts";
 import type { Kind } from "./kinds.ts";
-import { ASK_TIMEOUT_MS } from "./limits.ts";
+import { ASK_TIMEOUT_MS, DAMAGED_TRIES } from "./limits.ts";
 import { ItemRefused, SourceFailed } from "./refused.ts";
 import { Retries } from "./retry.ts";
 import { type Endpoint, postStream } from "./stream_call.ts";
 import { askUnary, cancelled } from "./unary.ts";
 import type { Way } from "./way.ts";
-
-/** Tries for a chunk that arrives damaged: more often than this it is no accident of the network. */
-const DAMAGED_TRIES = 3;
 
 /** One stream to be sent. */
 export interface SendOptions {
@@ -71,7 +68,7 @@ export class Sender<R> {
       if (this.options.resume) {
         const info = await this.#locate();
         const receipt = info?.state === StreamState.FINISHED ? this.kind.result(info) : undefined;
-        if (receipt !== undefined) return receipt;
+        if (receipt !== undefined) return this.#stored(receipt);
         const committed = Number(info?.committed ?? 0);
         await this.feed.skipTo(committed);
         if (committed > 0) this.core.onEvent({ type: "resumed", streamId: this.options.streamId, committed });
@@ -108,7 +105,7 @@ export class Sender<R> {
       const committed = kind.committed(receipt);
       const finished = kind.finished(receipt, end);
       if (!finished || kind.placed) this.#moveTo(committed);
-      if (finished) return receipt;
+      if (finished) return this.#stored(receipt);
       if (committed === before && feed.sent > before) {
         throw new SluiceError(`The receipt counts no more than ${committed}, although more was sent`, {
           code: Code.Unavailable,
@@ -124,10 +121,8 @@ export class Sender<R> {
       if (core.way.failed(way, failure, status)) return undefined;
       feed.fit(core.clock.elapsed() - started, true);
       const info = await this.#locate(failure);
-      if (info?.state === StreamState.FINISHED) {
-        const receipt = kind.result(info);
-        if (receipt !== undefined) return receipt;
-      }
+      const receipt = info?.state === StreamState.FINISHED ? kind.result(info) : undefined;
+      if (receipt !== undefined) return this.#stored(receipt);
       this.#moveTo(Number(info?.committed ?? 0));
     }
   }
@@ -235,6 +230,14 @@ export class Sender<R> {
     feed.commit(committed);
     this.#retries.progress();
     this.#progress();
+  }
+
+  /** A stored file is committed as a whole, however much of it was sent in this run. */
+  #stored(receipt: R): R {
+    if (this.kind.placed) return receipt;
+    this.feed.commit(this.kind.committed(receipt));
+    this.#progress();
+    return receipt;
   }
 
   #progress(): void {

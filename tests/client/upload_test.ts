@@ -9,8 +9,9 @@ import {
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createSluice, type FileSource, SluiceError } from "../../client/mod.ts";
+import { createSluice, type FileSource, type Progress, SluiceError } from "../../client/mod.ts";
 import { type FileChunk, FileUploadService } from "../../gen/sluice/v1/file_upload_pb.ts";
+import { StreamService, StreamState } from "../../gen/sluice/v1/stream_pb.ts";
 import { invalidArgument } from "../../errors.ts";
 import { type FakeServer, serveConnect } from "./fake_server.ts";
 
@@ -132,7 +133,7 @@ Deno.test("uploadFile() without checksums sends none", async () => {
 
 Deno.test("uploadFile() tells progress in bytes", async () => {
   await using server = serveUploads([]);
-  const progress: { sent: number; total: number | undefined; rate: number }[] = [];
+  const progress: Progress[] = [];
   await createSluice({ url: server.url }).uploadFile(new Uint8Array(500_000), {
     name: "a.txt",
     chunkSize: 32 * 1024,
@@ -142,7 +143,33 @@ Deno.test("uploadFile() tells progress in bytes", async () => {
   assert(progress.every(({ sent }, i) => sent <= 500_000 && (i === 0 || sent >= progress[i - 1].sent)));
   assertEquals(progress.at(-1)!.sent, 500_000);
   assertEquals(progress.at(-1)!.total, 500_000);
+  assertEquals(progress.at(-1)!.committed, 500_000);
+  const iterated = await Array.fromAsync(
+    createSluice({ url: server.url }).uploadFile(new Uint8Array(5000), { name: "a.txt" }),
+  );
+  assertEquals(iterated.at(-1)!.committed, 5000);
   assertGreater(progress.at(-1)!.rate, 0);
+});
+
+Deno.test("uploadFile() tells that all is committed where only a question after the answer was lost says so", async () => {
+  const upload = { fileId: "id", totalSize: 5000n, checksum: sha256(new Uint8Array(5000)) };
+  await using server = serveConnect((router) => {
+    router.service(FileUploadService, {
+      async uploadFile(chunks) {
+        for await (const _ of chunks);
+        throw new ConnectError("the answer is lost", Code.Unavailable);
+      },
+    });
+    router.service(StreamService, {
+      getStream: () => ({ stream: { state: StreamState.FINISHED, result: { case: "upload", value: upload } } }),
+    });
+  });
+  const sluice = createSluice({ url: server.url, random: () => 0 });
+  // By the same run, and by another.
+  for (const streamId of [undefined, "a-01KAJ7Z0W5Q3"]) {
+    const progress = await Array.fromAsync(sluice.uploadFile(new Uint8Array(5000), { name: "a.txt", streamId }));
+    assertEquals([progress.at(-1)!.sent, progress.at(-1)!.committed], [5000, 5000]);
+  }
 });
 
 Deno.test("uploadFile() compares the receipt's checksum with its own", async () => {
