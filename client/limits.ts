@@ -105,6 +105,12 @@ export const MAX_CONCURRENCY = 4;
  */
 export const UPLOAD_MEMORY_MS = 7 * 24 * 60 * MINUTE;
 
+/** Uploads that broke off and are remembered, the newest ones: more than that nobody goes on with, and each is a file. */
+export const UPLOADS_REMEMBERED = 1000;
+
+/** Uploads from one time to the next that a client drops what is too old or too much, which means to read all of it. */
+export const UPLOADS_COLLECTED_EVERY = 100;
+
 /** Bytes of an offline buffer by default: a million points or more, and no more than a disk or a browser can spare. */
 export const BUFFER_BYTES = 256 * MIB;
 

@@ -76,7 +76,11 @@ export function uploadFile(
     if (options.streamId !== undefined) return await upload(options.streamId, true);
     const key = opened.fingerprint && await memory?.keyOf(`${opened.fingerprint} ${name}`);
     using claim = key === undefined ? undefined : memory?.claim(key);
-    if (memory === undefined || key === undefined || claim === undefined) return await upload(newStreamId(), false);
+    // What is cancelled before it begins leaves nothing to be remembered.
+    const cancelled = core.closed.aborted || options.signal?.aborted;
+    if (memory === undefined || key === undefined || claim === undefined || cancelled) {
+      return await upload(newStreamId(), false);
+    }
     return await remembered(memory, key, upload);
   });
 }
@@ -87,29 +91,39 @@ async function remembered(
   key: string,
   upload: (streamId: string, resume: boolean) => Promise<UploadResult>,
 ): Promise<UploadResult> {
-  const known = await memory.recall(key);
-  if (known !== undefined) {
+  const run = async (streamId: string, resume: boolean) => {
     try {
-      const result = await upload(known, true);
+      const result = await upload(streamId, resume);
       await memory.forget(key);
       return result;
     } catch (error) {
-      // What was sent then has expired, or is of a file that looked the same: the upload begins anew.
-      const { code } = toSluiceError(error);
-      if (code !== Code.FailedPrecondition && code !== Code.AlreadyExists) throw error;
+      if (isOver(toSluiceError(error))) await memory.forget(key);
+      throw error;
+    }
+  };
+  const known = await memory.recall(key);
+  if (known !== undefined) {
+    try {
+      return await run(known, true);
+    } catch (error) {
+      if (!isOfAnother(toSluiceError(error))) throw error;
     }
   }
   const streamId = newStreamId();
   await memory.remember(key, streamId);
-  try {
-    const result = await upload(streamId, false);
-    await memory.forget(key);
-    return result;
-  } catch (error) {
-    // What the server refuses, it would refuse again.
-    if (toSluiceError(error).reason === "server" && !toSluiceError(error).retryable) await memory.forget(key);
-    throw error;
-  }
+  return await run(streamId, false);
+}
+
+/** Whether an upload has come to nothing: to go on with it, be it with another token, would end in the same. */
+function isOver({ code, reason, retryable }: SluiceError): boolean {
+  if (reason === "damaged" || reason === "lost") return true;
+  return reason === "server" && !retryable && code !== Code.Unauthenticated && code !== Code.PermissionDenied;
+}
+
+/** Whether what was sent then is gone, or is of a file that looked the same: the upload begins anew. */
+function isOfAnother({ code, reason }: SluiceError): boolean {
+  if (reason === "damaged" || reason === "lost") return true;
+  return reason === "server" && [Code.FailedPrecondition, Code.AlreadyExists, Code.DataLoss].includes(code);
 }
 
 /** Sends the file as a stream. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { sha256Hex } from "./hash.ts";
-import { UPLOAD_MEMORY_MS } from "./limits.ts";
+import { UPLOAD_MEMORY_MS, UPLOADS_COLLECTED_EVERY, UPLOADS_REMEMBERED } from "./limits.ts";
 import { hasNodeModules } from "./platform.ts";
 
 /** What is remembered of an upload. */
@@ -17,6 +17,7 @@ interface Entry {
 
 /** Where entries are kept, as texts. */
 interface TextStore {
+  keys(): Promise<string[]> | string[];
   get(key: string): Promise<string | undefined> | string | undefined;
   set(key: string, value: string): Promise<void> | void;
   delete(key: string): Promise<void> | void;
@@ -25,6 +26,7 @@ interface TextStore {
 export class UploadMemory {
   /** Keys of uploads that are under way: two of the same source would fence each other off. */
   readonly #claimed = new Set<string>();
+  #remembered = 0;
 
   constructor(readonly store: TextStore, readonly server: string) {}
 
@@ -41,23 +43,45 @@ export class UploadMemory {
 
   /** The id of the stream; undefined if there is none, or the server will have forgotten it. */
   async recall(key: string): Promise<string | undefined> {
+    return (await this.#entryOf(key))?.streamId;
+  }
+
+  async remember(key: string, streamId: string): Promise<void> {
+    if (this.#remembered++ % UPLOADS_COLLECTED_EVERY === 0) await this.#collect();
+    await this.store.set(key, JSON.stringify({ streamId, begun: Date.now() } satisfies Entry));
+  }
+
+  async forget(key: string): Promise<void> {
+    await this.store.delete(key);
+  }
+
+  /** What is remembered of an upload; undefined if it is nothing that is of use. */
+  async #entryOf(key: string): Promise<Entry | undefined> {
     const text = await this.store.get(key);
     if (text === undefined) return undefined;
     try {
       const { streamId, begun } = JSON.parse(text) as Entry;
-      if (typeof streamId === "string" && Date.now() - begun < UPLOAD_MEMORY_MS) return streamId;
+      if (typeof streamId === "string" && Date.now() - begun < UPLOAD_MEMORY_MS) return { streamId, begun };
     } catch {
       // Somebody else's, or cut in the middle of being written: the upload begins anew.
     }
     return undefined;
   }
 
-  async remember(key: string, streamId: string): Promise<void> {
-    await this.store.set(key, JSON.stringify({ streamId, begun: Date.now() } satisfies Entry));
-  }
-
-  async forget(key: string): Promise<void> {
-    await this.store.delete(key);
+  /** Drops what is of no use, and the oldest of what is too much: nobody may come to go on with it. */
+  async #collect(): Promise<void> {
+    const kept: { key: string; begun: number }[] = [];
+    for (const key of await this.store.keys()) {
+      if (this.#claimed.has(key)) continue;
+      const entry = await this.#entryOf(key);
+      if (entry === undefined) await this.store.delete(key);
+      else kept.push({ key, begun: entry.begun });
+    }
+    kept.sort((a, b) => a.begun - b.begun);
+    // One more is about to be remembered.
+    for (const { key } of kept.slice(0, Math.max(0, kept.length + 1 - UPLOADS_REMEMBERED))) {
+      await this.store.delete(key);
+    }
   }
 }
 
@@ -73,6 +97,10 @@ function inFolder(folder: string): TextStore {
   const fs = () => import("node:fs/promises");
   const pathOf = (key: string) => `${folder}/upload-${key}.json`;
   return {
+    async keys() {
+      const names = await (await fs()).readdir(folder).catch(() => []);
+      return names.flatMap((name) => /^upload-([0-9a-f]+)\.json$/.exec(name)?.[1] ?? []);
+    },
     async get(key) {
       return await (await fs()).readFile(pathOf(key), "utf8").catch(() => undefined);
     },
@@ -92,8 +120,13 @@ function inFolder(folder: string): TextStore {
 function browserStorage(): TextStore | undefined {
   try {
     const { localStorage } = globalThis;
-    const nameOf = (key: string) => `sluice-upload-${key}`;
+    const prefix = "sluice-upload-";
+    const nameOf = (key: string) => `${prefix}${key}`;
     return {
+      keys() {
+        const names = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i) ?? "");
+        return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+      },
       get: (key) => localStorage.getItem(nameOf(key)) ?? undefined,
       set: (key, value) => localStorage.setItem(nameOf(key), value),
       delete: (key) => localStorage.removeItem(nameOf(key)),
