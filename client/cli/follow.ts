@@ -36,6 +36,8 @@ export class Follower implements AsyncDisposable {
   #silentSince = performance.now();
   /** A line that was found and not taken yet. */
   #ready: Uint8Array | undefined;
+  /** Bytes in the file of the line that was found last: one that does not end there is longer. */
+  #length = 0;
 
   private constructor(readonly path: string, readonly signal: AbortSignal) {}
 
@@ -66,7 +68,7 @@ export class Follower implements AsyncDisposable {
   /** Where the next line begins; what is needed to find it again. */
   get position(): Position {
     if (this.#file === undefined) return { head: "", offset: 0 };
-    const unread = this.#end - this.#begin + (this.#ready?.length ?? 0);
+    const unread = this.#end - this.#begin + (this.#ready === undefined ? 0 : this.#length);
     return { head: this.#file.head, offset: this.#file.offset - unread };
   }
 
@@ -76,7 +78,10 @@ export class Follower implements AsyncDisposable {
     return this.#ready !== undefined;
   }
 
-  /** The next line with its "\n", which only the last of a file may lack; undefined if there is none until `until`. */
+  /**
+   * The next line with its "\n"; undefined if there is none until `until`. The last of a file that was left gets one if it
+   * has none, and what is too long comes in parts.
+   */
   async next(until: number): Promise<Uint8Array | undefined> {
     const ready = this.#ready;
     this.#ready = undefined;
@@ -85,12 +90,12 @@ export class Follower implements AsyncDisposable {
       const line = this.#line();
       if (line !== undefined) return line;
       if (await this.#fill()) continue;
-      const next = await this.#leaveFile();
-      if (next instanceof Uint8Array) return next;
-      if (next === "other file") continue;
-      const left = until - performance.now();
-      if (left <= 0) return undefined;
-      await sleep(Math.min(POLL_MS, left), undefined, { signal: this.signal }).catch(() => {});
+      const left = await this.#leaveFile();
+      if (left === "last line") return this.#lastLine();
+      if (left === "other file") continue;
+      const patience = until - performance.now();
+      if (patience <= 0) return undefined;
+      await sleep(Math.min(POLL_MS, patience), undefined, { signal: this.signal }).catch(() => {});
     }
     return undefined;
   }
@@ -109,7 +114,17 @@ export class Follower implements AsyncDisposable {
 
   #take(end: number): Uint8Array {
     const line = this.#buffer.slice(this.#begin, end);
+    this.#length = line.length;
     this.#begin = this.#searched = end;
+    return line;
+  }
+
+  /** What has begun and will not go on. Without an end, the first line of the next file would be a part of it. */
+  #lastLine(): Uint8Array {
+    const rest = this.#take(this.#end);
+    const line = new Uint8Array(rest.length + 1);
+    line.set(rest);
+    line[rest.length] = 0x0a;
     return line;
   }
 
@@ -133,8 +148,9 @@ export class Follower implements AsyncDisposable {
     return length > 0;
   }
 
-  /** Looks whether the file has been rotated. When it is time to leave it, returns its last line if that has no end. */
-  async #leaveFile(): Promise<Uint8Array | "other file" | undefined> {
+  /** Looks whether the file has been rotated. When it is time to leave it, its last line comes first if it has no end. */
+  async #leaveFile(): Promise<"last line" | "other file" | undefined> {
+    const hasBegun = this.#begin < this.#end;
     const file = this.#file;
     const latest = this.#newer.at(-1) ?? file;
     if (latest === undefined || !await latest.isAt(this.path)) {
@@ -146,14 +162,15 @@ export class Follower implements AsyncDisposable {
     if (file !== undefined && !await file.isSame()) {
       // Truncated: the path has it again from the beginning, and what was not read is in the copy.
       const copies = await findFile(this.path, { head: file.head, offset: file.offset });
-      await this.#replace(copies.length > 0 ? copies : [...await opened(this.path), ...this.#newer]);
       // Without a copy, a line that had been begun will not go on.
-      return copies.length === 0 && this.#begin < this.#end ? this.#take(this.#end) : "other file";
+      if (copies.length === 0 && hasBegun) return "last line";
+      await this.#replace(copies.length > 0 ? copies : [...await opened(this.path), ...this.#newer]);
+      return "other file";
     }
     if (this.#newer.length === 0) return undefined;
     const isSilent = performance.now() - this.#silentSince >= SILENCE_MS;
     if (file !== undefined && !isSilent && !await file.isOlderThan(SILENCE_MS)) return undefined;
-    if (this.#begin < this.#end) return this.#take(this.#end);
+    if (hasBegun) return "last line";
     await this.#replace(this.#newer);
     return "other file";
   }

@@ -11,6 +11,13 @@ import { basename, dirname, join } from "node:path";
 /** Bytes of a file by which it is recognised; logs begin with a time, so no two are alike. */
 const HEAD_BYTES = 256;
 
+/**
+ * What follows the log's name in that of a rotated file: a number, a date, both, perhaps a time (`.1`, `-20261124`,
+ * `.2026-11-24_10-00-00`, `-20261124-1732406400`), or `.old`. Whatever else is beside the log is another's, such as
+ * `app.log.err`, or cannot be read as it is, such as `app.log.1.gz`.
+ */
+const ROTATED = /^(?:[._-]\d[\dTZ:._-]*|\.old)$/;
+
 /** A place in a file that may have another name by now. */
 export interface Position {
   /** The first bytes of the file, in hex; empty if there were none. */
@@ -91,15 +98,15 @@ export async function openFile(path: string, offset = 0): Promise<OpenFile | und
 }
 
 /**
- * The file at or beside the path that has this position, and all that are newer, oldest first; none if it is gone. A
- * rotated file is beside the path, and its name begins as that does.
+ * The file at or beside the path that has this position, and all that are newer, oldest first; none if it is gone. Of
+ * several it is the newest: the others are copies that somebody made of it.
  */
 export async function findFile(path: string, { head, offset }: Position): Promise<OpenFile[]> {
   const siblings = await siblingsOf(path);
   const begin = Buffer.from(head, "hex");
-  for (const [index, sibling] of siblings.entries()) {
-    if (!await hasPosition(sibling.path, begin, offset)) continue;
-    const found = await openFile(sibling.path, offset);
+  for (let index = siblings.length - 1; index >= 0; index--) {
+    if (!await hasPosition(siblings[index].path, begin, offset)) continue;
+    const found = await openFile(siblings[index].path, offset);
     return found === undefined ? [] : [found, ...await openAll(siblings.slice(index + 1))];
   }
   return [];
@@ -125,8 +132,8 @@ async function siblingsOf(path: string): Promise<Sibling[]> {
   const name = basename(path);
   const siblings: Sibling[] = [];
   for (const entry of await readdir(folder).catch(() => [])) {
-    if (!entry.startsWith(name)) continue;
     const isPath = entry === name;
+    if (!isPath && !(entry.startsWith(name) && ROTATED.test(entry.slice(name.length)))) continue;
     const info = await stat(join(folder, entry), { bigint: true }).catch(() => undefined);
     if (!info?.isFile()) continue;
     const mtime = isPath ? Infinity : Number(info.mtimeNs);

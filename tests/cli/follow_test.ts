@@ -115,3 +115,86 @@ Deno.test("Follower: what was left and is gone is said to be, and the file is re
     await using _ = follower;
     assertEquals([found, await numbers(follower, 150)], [false, [7]]);
   }));
+
+/** Opens the log where it was left, and reads on until there has been no line for `quietMs`. */
+async function textsFrom(path: string, position: Position, quietMs: number): Promise<string[]> {
+  const { follower } = await Follower.open(path, new AbortController().signal, position);
+  await using _ = follower;
+  return await texts(follower, quietMs);
+}
+
+async function texts(follower: Follower, quietMs: number): Promise<string[]> {
+  const read: string[] = [];
+  for (;;) {
+    const line = await follower.next(performance.now() + quietMs);
+    if (line === undefined) return read;
+    read.push(decoder.decode(line));
+  }
+}
+
+Deno.test("Follower: copies of the log that lie beside it are not read, whatever their names", () =>
+  inFolder(async (path) => {
+    await Deno.writeTextFile(path, "one\ntwo\n");
+    const { follower } = await Follower.open(path, new AbortController().signal, "begin");
+    assertEquals(await texts(follower, 150), ["one\n", "two\n"]);
+    const { position } = follower;
+    await follower[Symbol.asyncDispose]();
+    for (const suffix of [".bak", ".1", ".old"]) {
+      await Deno.copyFile(path, path + suffix);
+      await Deno.utime(path + suffix, 1, 1);
+    }
+    await Deno.writeTextFile(path, "three\n", { append: true });
+    assertEquals(await textsFrom(path, position, 300), ["three\n"]);
+    // Renamed now, it is found all the same, and read before the new one.
+    await Deno.rename(path, `${path}-20261124`);
+    await Deno.writeTextFile(path, "four\n");
+    assertEquals(await textsFrom(path, position, 2500), ["three\n", "four\n"]);
+  }));
+
+Deno.test("Follower: of the files beside the log, only those with the name of a rotated one are read", async () => {
+  const rotated = ["1", "20261124", "2026-11-24", "2026-11-24_10-00-00", "2026-11-24T10:00:00Z", "old"].map((s) =>
+    `.${s}`
+  );
+  rotated.push("-20261124", "-20261124-1732406400", "_20261124");
+  for (const suffix of rotated) await check(suffix, ["after\n", "new\n"]);
+  for (const suffix of [".err", ".1.gz", ".zst", "-debug.1", ".bak", "2", ".1.tmp"]) await check(suffix, ["new\n"]);
+
+  function check(suffix: string, expected: string[]): Promise<void> {
+    return inFolder(async (path) => {
+      await Deno.writeTextFile(path, "before\n");
+      const { follower } = await Follower.open(path, new AbortController().signal, "begin");
+      await using _ = follower;
+      assertEquals(await texts(follower, 50), ["before\n"]);
+      await Deno.rename(path, `${path}.0`);
+      await Deno.writeTextFile(path + suffix, "after\n");
+      // Long ago, so that they are left at once, one after the other.
+      await Deno.utime(`${path}.0`, 1, 1);
+      await Deno.utime(path + suffix, 2, 2);
+      await Deno.writeTextFile(path, "new\n");
+      assertEquals(await texts(follower, 150), expected, suffix);
+    });
+  }
+});
+
+for (const rotation of ["rename", "truncate"]) {
+  Deno.test(`Follower: a last line without an end does not go on in the next file, after ${rotation}`, () =>
+    inFolder(async (path) => {
+      await Deno.writeTextFile(path, "one\ntwo");
+      const { follower } = await Follower.open(path, new AbortController().signal, "begin");
+      await using _ = follower;
+      assertEquals(await texts(follower, 150), ["one\n"]);
+      if (rotation === "rename") {
+        await Deno.rename(path, `${path}.1`);
+        await Deno.utime(`${path}.1`, 1, 1);
+      }
+      await Deno.writeTextFile(path, "thr");
+      assert(await follower.ready());
+      // It is in no file after a truncation, and what has taken its place is not told as its position.
+      const { head, offset } = follower.position;
+      assertEquals([new TextDecoder().decode(Uint8Array.fromHex(head)), offset], ["one\ntwo", 4]);
+      assertEquals(await texts(follower, 150), ["two\n"]);
+      await Deno.writeTextFile(path, "ee\nfour\n", { append: true });
+      assertEquals(await texts(follower, 150), ["three\n", "four\n"]);
+      assertEquals(follower.position.offset, 11);
+    }));
+}
