@@ -58,7 +58,7 @@ export async function* csvPoints(source: TextSource, options: CsvOptions = {}): 
   let columns: CsvColumns | undefined = options.columns && csvColumns(options.columns, options);
   /** Where the record began; a quoted field can go over many lines. */
   let begin = 1;
-  for await (const { lines, first } of readLines(source, options)) {
+  for await (const { lines, first } of readLines(source, { ...options, onError: undefined })) {
     for (let i = 0; i < lines.length; i++) {
       if (record.empty) begin = first + i;
       // Without a header nothing can be understood, so there is no going on.

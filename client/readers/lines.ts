@@ -20,8 +20,8 @@ export interface ReaderOptions {
   /** What the bytes are, as TextDecoder names it. Default: UTF-8. */
   encoding?: string;
   /**
-   * Called for a line that cannot be understood, which is then left out. By default, such a line ends the reading. A line
-   * that is too long always does.
+   * Called for a line that cannot be understood, or is too long, which is then left out. By default, such a line ends the
+   * reading. In CSV one that is too long always does: it may hold the end of a record, or the beginning of one.
    */
   onError?: (error: ReaderError) => void;
 }
@@ -44,33 +44,54 @@ export interface Lines {
 
 /**
  * The lines of a text, as many at once as a piece of it brings. The last line need not end; one that is empty is none.
- * Bytes that are not in the encoding become U+FFFD.
+ * Bytes that are not in the encoding become U+FFFD. A line that is too long is left out, or an empty one is in its place.
  *
- * @throws {ReaderError} if a line is too long.
+ * @throws {ReaderError} if a line is too long, and there is no `onError`.
  * @throws {RangeError} if the encoding is unknown.
  */
 export async function* readLines(source: TextSource, options: ReaderOptions = {}): AsyncGenerator<Lines> {
-  const { maxLineChars = MAX_LINE_CHARS, encoding } = options;
+  const { maxLineChars = MAX_LINE_CHARS, encoding, onError } = options;
   const decoder = new TextDecoder(encoding);
   let rest = "";
   let first = 1;
-  const tooLong = (line: number) => new ReaderError(line, `must have at most ${maxLineChars} characters`);
+  /** Inside a line that is too long: what comes is dropped up to its end. */
+  let isDropping = false;
+  const leaveOut = (line: number): void => {
+    const error = new ReaderError(line, `must have at most ${maxLineChars} characters`);
+    if (onError === undefined) throw error;
+    onError(error);
+  };
   for await (const piece of source) {
     // Of a character that bytes had begun before text came, there will be no more.
-    const text = typeof piece === "string" ? decoder.decode() + piece : decoder.decode(piece, { stream: true });
-    if (!text.includes("\n")) {
+    let text = typeof piece === "string" ? decoder.decode() + piece : decoder.decode(piece, { stream: true });
+    const end = text.indexOf("\n");
+    if (isDropping) text = end === -1 ? "" : text.slice(end);
+    if (end === -1) {
       rest += text;
     } else {
+      isDropping = false;
       const lines = (rest + text).split("\n");
       rest = lines.pop()!;
-      for (let i = 0; i < lines.length; i++) if (lines[i].length > maxLineChars) throw tooLong(first + i);
-      yield { lines: first === 1 ? withoutMark(lines) : lines, first };
+      if (first === 1) withoutMark(lines);
+      let from = 0;
+      for (let i = 0; i < lines.length; i++) {
+        if (lines[i].length <= maxLineChars) continue;
+        // What is before it is read, also if it ends the reading.
+        yield { lines: lines.slice(from, i), first: first + from };
+        leaveOut(first + i);
+        from = i + 1;
+      }
+      yield { lines: lines.slice(from), first: first + from };
       first += lines.length;
     }
-    if (rest.length > maxLineChars) throw tooLong(first);
+    if (rest.length > maxLineChars) {
+      leaveOut(first);
+      rest = "";
+      isDropping = true;
+    }
   }
   rest += decoder.decode();
-  if (rest !== "") yield { lines: first === 1 ? withoutMark([rest]) : [rest], first };
+  if (rest !== "" && !isDropping) yield { lines: first === 1 ? withoutMark([rest]) : [rest], first };
 }
 
 /** The line without the "\r" that some systems put before the "\n". */
