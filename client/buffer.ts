@@ -148,12 +148,6 @@ export class OfflineBuffer {
     this.moveTo(position);
   }
 
-  /** Whether what ended a stream is that the server has forgotten it. */
-  isForgotten(error: unknown): boolean {
-    return error instanceof SluiceError &&
-      (error.reason === "lost" || error.reason === "server" && error.code === Code.FailedPrecondition);
-  }
-
   /**
    * Begins a new stream in place of one that the server has forgotten.
    *

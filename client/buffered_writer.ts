@@ -13,7 +13,7 @@ import { BufferedFeed } from "./buffered_feed.ts";
 import type { Core } from "./core.ts";
 import { withResolvers } from "./deferred.ts";
 import { Code } from "./deps.ts";
-import { SluiceError } from "./errors.ts";
+import { isForgotten, SluiceError } from "./errors.ts";
 import type { Kind } from "./kinds.ts";
 import { BUFFER_BYTES, MAX_UNAWAITED_BYTES, SUSPEND_MS } from "./limits.ts";
 import { Meter, type Progress } from "./progress.ts";
@@ -172,7 +172,7 @@ export class BufferedWriter<T, R> implements BufferedItemWriter<T, R> {
           if (buffer.waiting === 0) return receipt;
           await buffer.seal();
         } catch (error) {
-          if (!buffer.isForgotten(error)) throw error;
+          if (!isForgotten(error)) throw error;
           await buffer.renew(error, this.options.expired);
         }
       }

@@ -142,6 +142,12 @@ function retryDelayMs(error: ConnectError): number | undefined {
   return delay === undefined ? 0 : Number(delay.seconds) * 1000 + delay.nanos / 1e6;
 }
 
+/** Whether what ended a stream is that the server has forgotten it, so that nothing can be added to it any more. */
+export function isForgotten(error: unknown): error is SluiceError {
+  return error instanceof SluiceError &&
+    (error.reason === "lost" || error.reason === "server" && error.code === Code.FailedPrecondition);
+}
+
 /** An answer of something that is no Sluice server, with its HTTP status. */
 export class ForeignAnswer extends ConnectError {
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -7,10 +7,11 @@
  */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { type LogCollectionResult, type LogInit, SluiceError } from "../mod.ts";
+import { isForgotten } from "../errors.ts";
 import { sha256Hex } from "../hash.ts";
+import type { LogCollectionResult, LogInit, Sluice } from "../mod.ts";
 import { newStreamId } from "../stream_id.ts";
-import { createBars } from "./bars.ts";
+import { type Bar, createBars } from "./bars.ts";
 import type { Context } from "./context.ts";
 import { Exit } from "./exit.ts";
 import { Follower } from "./follow.ts";
@@ -25,12 +26,6 @@ const STREAM_MS = 60_000;
 
 /** How long lines wait for others to be committed with, ms: so late are they found. A commit each second is nothing. */
 const WINDOW_MS = 1000;
-
-/** What has come of it, in lines. */
-interface Totals {
-  committed: number;
-  rejected: number;
-}
 
 /** What is kept between two runs. */
 interface State {
@@ -48,62 +43,114 @@ export interface Followed {
 }
 
 /** Follows until it is interrupted. */
-export async function followLogs(context: Context, { path, fromEnd, read }: Followed): Promise<number> {
-  const { signal } = context;
-  const sluice = context.createPatient();
-  const statePath = await statePathOf(context, path);
-  let state = await readState(statePath);
-  const opened = await Follower.open(path, signal, state?.position ?? (fromEnd ? "end" : "begin"));
-  await using follower = opened.follower;
-  if (state !== undefined && !opened.found) {
-    context.warn(
-      `${path}: what was left to be read is neither there nor in a file beside it; reading from the beginning`,
-    );
-    state = undefined;
-  }
+export async function followLogs(context: Context, followed: Followed): Promise<number> {
+  const { path } = followed;
   const bars = createBars(context);
   const bar = bars.add(path, "items");
-  const totals: Totals = { committed: 0, rejected: 0 };
-  const start = performance.now();
+  const following = new Following(context, followed, await statePathOf(context, path), bar);
   try {
-    while (await follower.ready()) {
-      const streamId: string = state?.streamId ?? newStreamId(basename(path));
-      const begin = follower.position;
-      state = { position: begin, streamId };
-      await writeState(statePath, state);
-      const segment = new Segment(follower, read);
-      const before = totals.committed;
-      /** Of a stream that goes on: what another run had committed. */
-      let known: number | undefined;
-      const receipt = await sluice.sendLogs(segment.items(), {
-        streamId,
-        signal,
-        window: { ms: WINDOW_MS },
-        onProgress: ({ committed }) => {
-          known ??= committed;
-          totals.committed = before + committed - known;
-          bar.update(totals.committed, totals.committed / ((performance.now() - start) / 1000));
-        },
-      });
-      await segment.passOver(Number(receipt.committed));
-      state = { position: follower.position };
-      await writeState(statePath, state);
-      account(context, path, totals, receipt);
+    for (let isNew = false;;) {
+      const { streams } = following;
+      try {
+        await following.run();
+        return Exit.interrupted;
+      } catch (error) {
+        // One that takes the place of another and fares no better: something else is wrong.
+        if (!isForgotten(error) || isNew && following.streams === streams) throw error;
+        context.warn(`${path}: ${error.rawMessage}; its lines are sent again, as a new stream`);
+        await following.renew();
+        isNew = true;
+      }
     }
-  } catch (error) {
-    // What a stream that the server has forgotten had brought cannot be asked any more: from there on, a new one.
-    if (error instanceof SluiceError && error.reason === "lost" && state !== undefined) {
-      await writeState(statePath, { position: state.position });
-    }
-    throw error;
   } finally {
     bar.end();
     bars.stop();
-    context.note(
-      `${path}: ${count(totals.committed)} lines since the start, ${count(totals.rejected)} of them rejected`,
-    );
+    const { committed, rejected } = following;
+    context.note(`${path}: ${count(committed)} lines since the start, ${count(rejected)} of them rejected`);
   }
-  return Exit.interrupted;
+}
+
+/** A log that is followed. */
+class Following {
+  /** Streams that were finished. */
+  streams = 0;
+  /** Lines. */
+  committed = 0;
+  rejected = 0;
+  #state: State | undefined;
+  readonly #sluice: Sluice;
+  readonly #start = performance.now();
+
+  constructor(
+    readonly context: Context,
+    readonly followed: Followed,
+    readonly statePath: string,
+    readonly bar: Bar,
+  ) {
+    this.#sluice = context.createPatient();
+  }
+
+  /** Goes on where it was left, until it is interrupted. @throws {SluiceError} What ended a stream. */
+  async run(): Promise<void> {
+    const { context, followed: { path, fromEnd } } = this;
+    this.#state = await readState(this.statePath);
+    const from = this.#state?.position ?? (fromEnd ? "end" : "begin");
+    const { follower, found } = await Follower.open(path, context.signal, from);
+    await using _ = follower;
+    if (this.#state !== undefined && !found) {
+      context.warn(
+        `${path}: what was left to be read is neither there nor in a file beside it; reading from the beginning`,
+      );
+      this.#state = undefined;
+    }
+    while (await follower.ready()) {
+      const streamId = this.#state?.streamId ?? newStreamId(basename(path));
+      await this.#write({ position: follower.position, streamId });
+      const receipt = await this.#send(follower, streamId);
+      await this.#write({ position: follower.position });
+      this.streams++;
+      this.#account(receipt);
+    }
+  }
+
+  /** What a stream had brought that the server has forgotten cannot be asked any more: from its beginning on, a new one. */
+  async renew(): Promise<void> {
+    await this.#write({ position: this.#state!.position });
+  }
+
+  /** Sends a stream to its end. */
+  async #send(follower: Follower, streamId: string): Promise<LogCollectionResult> {
+    const segment = new Segment(follower, this.followed.read);
+    const before = this.committed;
+    /** Of a stream that goes on: what another run had committed. */
+    let known: number | undefined;
+    const receipt = await this.#sluice.sendLogs(segment.items(), {
+      streamId,
+      signal: this.context.signal,
+      window: { ms: WINDOW_MS },
+      onProgress: ({ committed }) => {
+        known ??= committed;
+        this.committed = before + committed - known;
+        this.bar.update(this.committed, this.committed / ((performance.now() - this.#start) / 1000));
+      },
+    });
+    await segment.passOver(Number(receipt.committed));
+    return receipt;
+  }
+
+  async #write(state: State): Promise<void> {
+    this.#state = state;
+    await writeState(this.statePath, state);
+  }
+
+  #account({ indexedCount, errorCount, rejections }: LogCollectionResult): void {
+    const { context, followed: { path } } = this;
+    this.rejected += Number(errorCount);
+    if (context.json) context.result({ input: path, stored: indexedCount, rejected: Number(errorCount) }, "");
+    for (const { index, field, reason } of rejections.slice(0, 1)) {
+      context.warn(`${path}: ${errorCount} rejected, the first of them entry ${Number(index) + 1}: ${field} ${reason}`);
+    }
+  }
 }
 
 /** The lines of one stream. */
@@ -137,23 +184,6 @@ class Segment {
     if (this.#taken >= items) return;
     const rest = this.items();
     for await (const _ of rest) if (this.#taken >= items) break;
-  }
-}
-
-function account(
-  context: Context,
-  path: string,
-  totals: Totals,
-  receipt: LogCollectionResult,
-): void {
-  totals.rejected += Number(receipt.errorCount);
-  if (context.json) {
-    context.result({ input: path, stored: receipt.indexedCount, rejected: Number(receipt.errorCount) }, "");
-  }
-  for (const { index, field, reason } of receipt.rejections.slice(0, 1)) {
-    context.warn(
-      `${path}: ${receipt.errorCount} rejected, the first of them entry ${Number(index) + 1}: ${field} ${reason}`,
-    );
   }
 }
 

@@ -6,6 +6,7 @@
 import { type CollectionResult, type LogCollectionResult, type Rejection, SluiceError } from "../mod.ts";
 import type { Sending } from "../progress.ts";
 import type { SendOptions } from "../collect.ts";
+import { isForgotten } from "../errors.ts";
 import { newStreamId } from "../stream_id.ts";
 import { ReaderError } from "../readers/lines.ts";
 import { type Bars, createBars } from "./bars.ts";
@@ -85,9 +86,14 @@ async function sendInput<T>(context: Context, bars: Bars, path: string, kind: Se
     );
     return summary.rejected > 0 || faults.lines > 0 ? Exit.refused : Exit.ok;
   } catch (error) {
+    if (key === undefined || !isForgotten(error)) throw error;
     // What another try cannot mend must not stand in the way of a sending from the beginning.
-    if (key !== undefined && error instanceof SluiceError && error.reason === "lost") await memory.forget(key);
-    throw error;
+    await memory.forget(key);
+    throw new Error(
+      `${error.rawMessage}. Run the command again to send all of it anew: what is stored of it will be ` +
+        "there twice",
+      { cause: error },
+    );
   } finally {
     bar.end();
   }
