@@ -53,7 +53,9 @@ export async function askUnary<I extends DescMessage, O extends DescMessage>(
   { signal, timeoutMs }: { signal?: AbortSignal; timeoutMs?: number },
 ): Promise<MessageShape<O>> {
   try {
-    const answer = await transportOf(endpoint).unary(method, signal, timeoutMs, undefined, request);
+    // On the wire it is whole milliseconds.
+    const wholeMs = timeoutMs === undefined ? undefined : Math.ceil(timeoutMs);
+    const answer = await transportOf(endpoint).unary(method, signal, wholeMs, undefined, request);
     return answer.message;
   } catch (error) {
     throw withReason(error, signal);
