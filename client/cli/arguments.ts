@@ -19,7 +19,11 @@ const DURATION_MS: Readonly<Record<string, number>> = {
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text);
   if (match === null) throw new InvalidArgumentError("It must be a duration such as 90s, 15m, 24h or 7d.");
-  return Number(match[1]) * DURATION_MS[match[2]];
+  const ms = Number(match[1]) * DURATION_MS[match[2]];
+  const whole = Math.round(ms);
+  // Of what is not exact in binary, such as 1.001s, there is a rest.
+  if (Number.isSafeInteger(whole) && Math.abs(ms - whole) < 1e-6) return whole;
+  throw new InvalidArgumentError("It must be a whole number of milliseconds, and below 285,000 years.");
 }
 
 /** A date and time, a number since the epoch, or a duration before now: milliseconds since the epoch. */

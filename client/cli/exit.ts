@@ -22,7 +22,6 @@ export const Exit = {
   interrupted: 130,
 } as const;
 
-const UNAVAILABLE: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.Aborted]);
 /** What went wrong here, whatever its code. */
 const MINE: ReadonlySet<SluiceReason> = new Set(["item", "producer", "source"]);
 const DENIED: ReadonlySet<Code> = new Set([Code.Unauthenticated, Code.PermissionDenied]);
@@ -32,7 +31,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof SluiceError) {
     if (MINE.has(error.reason)) return Exit.refused;
     if (DENIED.has(error.code)) return Exit.denied;
-    if (UNAVAILABLE.has(error.code) || error.reason === "foreign") return Exit.unavailable;
+    if (error.retryable || error.reason === "foreign") return Exit.unavailable;
   }
   return Exit.refused;
 }

@@ -7,43 +7,75 @@ import { createReadStream } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import process from "node:process";
+import type { Context } from "./context.ts";
 import { glob, isDynamicPattern } from "./deps.ts";
+import { Exit } from "./exit.ts";
 
 /** Stands for standard input. */
 export const STDIN = "-";
 
-/** The files that arguments name, each once: folders with all that is in them, patterns with all that they fit. */
-export async function expandPaths(args: readonly string[]): Promise<string[]> {
-  const paths = new Set<string>();
-  for (const arg of args) {
-    const info = arg === STDIN ? undefined : await stat(arg).catch(() => undefined);
-    if (info?.isDirectory()) { for (const path of await filesIn(arg)) paths.add(path); }
-    else if (info === undefined && arg !== STDIN && isDynamicPattern(arg)) {
-      const found = (await glob(arg, { onlyFiles: true, expandDirectories: false })).sort();
-      if (found.length === 0) throw new Error(`no file fits the pattern ${arg}`);
-      for (const path of found) paths.add(path);
-      // What is not there is found out when it is opened, and is then a failure of that file alone.
-    } else paths.add(arg);
-  }
-  return [...paths];
+/** What arguments name. */
+export interface Inputs {
+  /** Files, each once. */
+  readonly paths: readonly string[];
+  /** The exit code for what could not be found. */
+  readonly code: number;
 }
 
-/** All files in a folder and those below, but for hidden ones, by name. */
-async function filesIn(folder: string): Promise<string[]> {
+/**
+ * The files that arguments name: of folders all that are in them and below, but for hidden ones, of patterns all that fit.
+ * What cannot be found or looked into is said, and does not stand in the way of the others.
+ */
+export async function expandPaths(context: Pick<Context, "note" | "warn">, args: readonly string[]): Promise<Inputs> {
+  const paths = new Set<string>();
+  let code: number = Exit.ok;
+  const fail = (text: string) => {
+    context.warn(text);
+    code = Exit.refused;
+  };
+  for (const arg of args) {
+    const info = arg === STDIN ? undefined : await stat(arg).catch(() => undefined);
+    let found = [arg];
+    if (info?.isDirectory()) {
+      found = await filesIn(arg, { note: context.note, fail });
+      if (found.length === 0) context.note(`${arg}: no files are in it`);
+    } else if (info === undefined && arg !== STDIN && isDynamicPattern(arg)) {
+      found = (await glob(arg, { onlyFiles: true, expandDirectories: false })).sort();
+      if (found.length === 0) fail(`no file fits the pattern ${arg}`);
+    }
+    // What is not there is found out when it is opened, and is then a failure of that file alone.
+    for (const path of found) paths.add(path);
+  }
+  return { paths: [...paths], code };
+}
+
+/** All files in a folder and those below, by name. Links are followed to files, and not to folders: those may go round. */
+async function filesIn(folder: string, tell: Record<"note" | "fail", (text: string) => void>): Promise<string[]> {
   const paths: string[] = [];
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: Error) => {
+    tell.fail(`${folder}: ${error.message}`);
+    return [];
+  });
   for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
     const path = join(folder, entry.name);
     if (entry.name.startsWith(".")) continue;
-    if (entry.isDirectory()) paths.push(...await filesIn(path));
+    if (entry.isDirectory()) paths.push(...await filesIn(path, tell));
     else if (entry.isFile()) paths.push(path);
+    else if (entry.isSymbolicLink()) {
+      const target = await stat(path).catch((error: Error) => tell.fail(`${path}: ${error.message}`));
+      if (target?.isFile()) paths.push(path);
+      if (target?.isDirectory()) tell.note(`${path}: links to folders are not followed`);
+    }
   }
   return paths;
 }
 
-/** The bytes of a file, or of standard input. */
-export function openInput(path: string): AsyncIterable<Uint8Array> {
-  return path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: 256 * 1024 });
+/**
+ * The bytes of a file, or of standard input. It is opened when the first of them are asked for, so that what is wrong with
+ * it is told to whoever asks.
+ */
+export async function* openInput(path: string): AsyncGenerator<Uint8Array> {
+  yield* path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: 256 * 1024 });
 }
 
 /** What tells a file from another, and from itself after it was changed; undefined for what cannot be read twice. */

@@ -69,7 +69,7 @@ async function logs(context: Context, args: readonly string[], options: Options)
       read: (bytes) => readLogs(path, bytes, { ...options, onError }),
     });
   }
-  return await sendInputs<LogInit>(context, await expandPaths(args), {
+  return await sendInputs<LogInit>(context, await expandPaths(context, args), {
     what: "log entry",
     // A line that is left out is no item, so the others have the same places in the stream.
     how: JSON.stringify({ ...options, skipBad: undefined }),

@@ -73,8 +73,7 @@ Examples:
 `;
 
 async function points(context: Context, args: readonly string[], options: Options): Promise<number> {
-  const paths = await expandPaths(args);
-  return await sendInputs<PointInit>(context, paths, {
+  return await sendInputs<PointInit>(context, await expandPaths(context, args), {
     what: "point",
     // A line that is left out is no item, so the others have the same places in the stream.
     how: JSON.stringify({ ...options, skipBad: undefined }),

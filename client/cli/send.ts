@@ -13,7 +13,7 @@ import { type Bars, createBars } from "./bars.ts";
 import type { Context } from "./context.ts";
 import { Exit, exitCodeOf, explain } from "./exit.ts";
 import { count } from "./format.ts";
-import { fingerprintOf, openInput, STDIN } from "./inputs.ts";
+import { fingerprintOf, type Inputs, openInput, STDIN } from "./inputs.ts";
 
 /** How many refused lines or items are named one by one; the others are only counted. */
 const NAMED_FAULTS = 10;
@@ -31,11 +31,11 @@ export interface Sendable<T> {
 }
 
 /** Sends all inputs, and returns the exit code. */
-export async function sendInputs<T>(context: Context, paths: readonly string[], kind: Sendable<T>): Promise<number> {
+export async function sendInputs<T>(context: Context, inputs: Inputs, kind: Sendable<T>): Promise<number> {
   const bars = createBars(context);
-  let worst: number = Exit.ok;
+  let worst = inputs.code;
   try {
-    for (const path of paths) {
+    for (const path of inputs.paths) {
       try {
         worst = Math.max(worst, await sendInput(context, bars, path, kind));
       } catch (error) {
@@ -134,9 +134,9 @@ function textOf({ index, field, reason }: Rejection, what: string): string {
   return `${what} ${Number(index) + 1}: ${field} ${reason}`;
 }
 
-/** What the reader threw comes wrapped by the client. */
+/** What reading threw comes wrapped by the client. */
 function causeOf(error: unknown): unknown {
-  return error instanceof SluiceError && error.cause instanceof ReaderError ? error.cause : error;
+  return error instanceof SluiceError && error.reason === "producer" ? error.cause : error;
 }
 
 export function nameOf(path: string): string {

@@ -54,15 +54,19 @@ async function readiness({ url, signal, warn }: Context): Promise<boolean> {
 
 async function openStreams({ url, token, signal }: Context): Promise<StreamInfo[]> {
   const { core, close } = createCore({ url, token });
-  const answers = await Promise.all(
-    [StreamKind.FILE, StreamKind.POINTS, StreamKind.LOGS].map((kind) =>
-      ask(core, StreamService.method.listStreams, { kind, open: true, pageSize: MAX_STREAMS }, {
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-      })
-    ),
-  );
-  close();
-  return answers.flatMap(({ streams }) => streams);
+  try {
+    const answers = await Promise.all(
+      [StreamKind.FILE, StreamKind.POINTS, StreamKind.LOGS].map((kind) =>
+        ask(core, StreamService.method.listStreams, { kind, open: true, pageSize: MAX_STREAMS }, {
+          signal,
+          deadlineMs: TIMEOUT_MS,
+        })
+      ),
+    );
+    return answers.flatMap(({ streams }) => streams);
+  } finally {
+    close();
+  }
 }
 
 function tableOf(streams: readonly StreamInfo[]): string {

@@ -45,7 +45,7 @@ Examples:
 `;
 
 async function upload(context: Context, args: readonly string[], options: Options): Promise<number> {
-  const paths = await expandPaths(args);
+  const { paths, code } = await expandPaths(context, args);
   if (options.name !== undefined && paths.length > 1) {
     context.warn("--name is for one file");
     return Exit.usage;
@@ -56,14 +56,14 @@ async function upload(context: Context, args: readonly string[], options: Option
   }
   const bars = createBars(context);
   const waiting = paths.values();
-  let worst: number = Exit.ok;
+  let worst = code;
   /** All workers take from one iterator. */
   const worker = async () => {
     for (const path of waiting) {
       if (context.signal.aborted) return;
-      const code = await uploadOne(context, bars, path, options);
+      const one = await uploadOne(context, bars, path, options);
       // Not in one expression: meanwhile, other workers have set it.
-      worst = Math.max(worst, code);
+      worst = Math.max(worst, one);
     }
   };
   try {

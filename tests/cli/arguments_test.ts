@@ -31,6 +31,7 @@ Deno.test("sluice: arguments that are wrong end with 2, before anything is done"
     ["logs", "--follow", "-"],
     ["query", "cpu", "--from", "yesterday"],
     ["query", "cpu", "--step", "5"],
+    ["query", "cpu", "--step", "1.5ms"],
     ["query", "cpu", "--aggregate", "median"],
     ["query", "cpu", "--tag", "zone"],
     ["--url", "ftp://x", "status"],
@@ -46,7 +47,10 @@ Deno.test("sluice: arguments that are wrong end with 2, before anything is done"
 
 Deno.test("options: durations, times, numbers, pairs and quantiles", () => {
   assertEquals(["250ms", "90s", "1.5h", "7d"].map(parseDuration), [250, 90_000, 5_400_000, 604_800_000]);
-  for (const text of ["", "5", "h", "-1h", "1y"]) assertThrows(() => parseDuration(text), Error);
+  assertEquals(["1.001s", "0.5s", "1.0000ms"].map(parseDuration), [1001, 500, 1]);
+  for (const text of ["", "5", "h", "-1h", "1y", "1.5ms", "0.0001s", `${"9".repeat(20)}w`]) {
+    assertThrows(() => parseDuration(text), Error);
+  }
   const before = Date.now();
   const ago = Number(parseMoment("2h")) + 7_200_000;
   assert(ago >= before && ago <= Date.now());

@@ -1,0 +1,33 @@
+import { assertEquals } from "@std/assert";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { exitCodeOf } from "../../client/cli/exit.ts";
+import { toSluiceError } from "../../client/errors.ts";
+import { SluiceError } from "../../client/mod.ts";
+import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { serveRaw } from "../client/fake_server.ts";
+import { createCli } from "./command.ts";
+
+Deno.test("exitCodeOf(): what may succeed later is 3, what is refused for good 1, whoever may not 4", () => {
+  const full = (asked: boolean) => {
+    const details = asked ? [{ desc: RetryInfoSchema, value: {} }] : [];
+    return toSluiceError(new ConnectError("full", Code.ResourceExhausted, undefined, details));
+  };
+  assertEquals([true, false].map((asked) => exitCodeOf(full(asked))), [3, 1]);
+  const codes = [Code.Unavailable, Code.DeadlineExceeded, Code.Aborted, Code.InvalidArgument, Code.PermissionDenied];
+  assertEquals(codes.map((code) => exitCodeOf(toSluiceError(new ConnectError("x", code)))), [3, 3, 3, 1, 4]);
+  const mine = new SluiceError("x", { code: Code.Unavailable, reason: "producer", retryable: false });
+  assertEquals([mine, new Error("x")].map(exitCodeOf), [1, 1]);
+});
+
+Deno.test("sluice status: a server that does not answer in time ends with 3", async () => {
+  const silent = new AbortController();
+  await using server = serveRaw(({ url }) =>
+    url.endsWith("/readyz")
+      ? new Response("ready\n")
+      : new Promise((resolve) => silent.signal.addEventListener("abort", () => resolve(new Response())))
+  );
+  await using cli = await createCli(server);
+  const { code, stderr } = await cli.run(["status"]);
+  silent.abort();
+  assertEquals(code, 3, stderr);
+});
