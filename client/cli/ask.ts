@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { Aggregation, type LogHit, SluiceError } from "../mod.ts";
+import { Aggregation, type LogHit } from "../mod.ts";
 import { collectPairs, commaSeparated, parseDuration, parseMoment, parseQuantiles, wholeNumber } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import type { Command } from "./deps.ts";
 import { Exit } from "./exit.ts";
 import { count, pairs, table, time } from "./format.ts";
+import { tailOn } from "./tail.ts";
 
 /** Entries of a page of a search. */
 const PAGE_SIZE = 1000;
@@ -179,20 +180,17 @@ async function follow(context: Context, words: readonly string[], options: Searc
     ...level === undefined ? [] : [`level:${level}+`],
     ...Object.entries(field).map(([name, value]) => `${quoted(name)}:${quoted(value)}`),
   ].join(" ");
-  for (const sluice = context.createPatient();;) {
-    try {
-      let isFirst = true;
-      for await (const { hits, missed } of sluice.tailLogs({ query }, { signal: context.signal })) {
-        if (isFirst) context.note("following; Ctrl-C ends it");
-        isFirst = false;
-        if (missed > 0n) context.warn(`${count(missed)} entries came too fast to be shown`);
-        for (const hit of hits) show(context, hit);
-      }
-    } catch (error) {
-      if (context.signal.aborted || !(error instanceof SluiceError && error.retryable)) throw error;
-    }
-    context.warn("the connection was lost: what came meanwhile is not shown");
+  const { signal } = context;
+  const sluice = context.createPatient();
+  const onLost = () => context.warn("the connection was lost: what came meanwhile is not shown");
+  let isFirst = true;
+  for await (const { hits, missed } of tailOn(() => sluice.tailLogs({ query }, { signal }), { signal, onLost })) {
+    if (isFirst) context.note("following; Ctrl-C ends it");
+    isFirst = false;
+    if (missed > 0n) context.warn(`${count(missed)} entries came too fast to be shown`);
+    for (const hit of hits) show(context, hit);
   }
+  return Exit.interrupted;
 }
 
 function queryOf(words: readonly string[]): string {
