@@ -10,21 +10,25 @@ export interface HaltingProxy extends AsyncDisposable {
   release(): void;
 }
 
-/** A TCP proxy that passes so many bytes of each connection on to the server at `url`, and then none. */
-export function startHaltingProxy(url: string, bytes: number): HaltingProxy {
+/** A TCP proxy that passes so many bytes of each connection on to the server at `url`, or back from it, and then none. */
+export function startHaltingProxy(
+  url: string,
+  bytes: number,
+  halted: "requests" | "answers" = "requests",
+): HaltingProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const released = Promise.withResolvers<void>();
   const open = new Set<Deno.Conn>();
   let limit = bytes;
 
-  const copy = async (from: Deno.Conn, to: Deno.Conn, isRequest: boolean) => {
+  const copy = async (from: Deno.Conn, to: Deno.Conn, isHalted: boolean) => {
     const buffer = new Uint8Array(64 * 1024);
     let passed = 0;
     try {
       for (let length = await from.read(buffer); length !== null; length = await from.read(buffer)) {
         for (let at = 0; at < length;) at += await to.write(buffer.subarray(at, length));
         passed += length;
-        if (isRequest && passed >= limit) await released.promise;
+        if (isHalted && passed >= limit) await released.promise;
       }
     } catch {
       // One of them is gone; so is the other, then.
@@ -38,8 +42,8 @@ export function startHaltingProxy(url: string, bytes: number): HaltingProxy {
     for await (const client of listener) {
       const server = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
       open.add(client).add(server);
-      void copy(client, server, true);
-      void copy(server, client, false);
+      void copy(client, server, halted === "requests");
+      void copy(server, client, halted === "answers");
     }
   })();
   return {
