@@ -13,6 +13,7 @@ import { addDeletions } from "./cli/deletions.ts";
 import { addDemo } from "./cli/demo.ts";
 import { Command, CommanderError, InvalidArgumentError } from "./cli/deps.ts";
 import { Exit, exitCodeOf, explain } from "./cli/exit.ts";
+import { addDownload } from "./cli/download.ts";
 import { addFiles } from "./cli/files.ts";
 import { addLogs } from "./cli/logs.ts";
 import { addPoints } from "./cli/points.ts";
@@ -26,7 +27,7 @@ Exit codes:
   2    the arguments are wrong; nothing was done
   3    no server was reached, or it could not go on: run the command again later
   4    the server does not let this caller do it
-  130  interrupted: run the command again, and it goes on
+  130  interrupted: run again, what sends or downloads goes on
 
 Examples:
   $ sluice upload report.csv
@@ -43,8 +44,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+type Work = (context: Context) => Promise<number>;
+
 /** Runs a command's work, and ends the process with what comes of it. */
-async function run(work: (context: Context) => Promise<number>): Promise<void> {
+async function run(work: Work, interrupted = "interrupted"): Promise<void> {
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onInterrupt);
   const context = createContext(program.opts<GlobalOptions>(), interrupt.signal);
@@ -55,12 +58,17 @@ async function run(work: (context: Context) => Promise<number>): Promise<void> {
     process.exitCode = exitCodeOf(error);
   }
   if (interrupt.signal.aborted) {
-    context.note("interrupted: run the same command again to go on");
+    context.note(interrupted);
     process.exitCode = Exit.interrupted;
   }
   // Standard input, and connections that are kept open, must not keep the process.
   await new Promise((resolve) => process.stdout.write("", resolve));
   process.exit();
+}
+
+/** Of a command that, run again, goes on where it was. */
+function runOn(work: Work): Promise<void> {
+  return run(work, "interrupted: run the same command again to go on");
 }
 
 /** The first one stops in order, a second one at once: either way, what is not stored is sent the next time. */
@@ -91,8 +99,8 @@ const program = new Command("sluice")
   .addHelpText("after", HELP)
   .showHelpAfterError("(sluice --help, or sluice COMMAND --help, say more)")
   .exitOverride();
-const parts = [addUpload, addPoints, addLogs, addQuery, addSearch, addFiles, addDeletions, addStatus, addDemo];
-for (const add of parts) add(program, run);
+for (const add of [addUpload, addPoints, addLogs, addDownload]) add(program, runOn);
+for (const add of [addQuery, addSearch, addFiles, addDeletions, addStatus, addDemo]) add(program, run);
 for (const command of program.commands) command.copyInheritedSettings(program);
 
 try {

@@ -26,6 +26,29 @@ export function parseDuration(text: string): number {
   throw new InvalidArgumentError("It must be a whole number of milliseconds, and below 285,000 years.");
 }
 
+/** A duration that is one. */
+export function parseStep(text: string): number {
+  const ms = parseDuration(text);
+  if (ms > 0) return ms;
+  throw new InvalidArgumentError("It must be longer than 0.");
+}
+
+/** The character between two fields; `\\t` is a tab. */
+export function parseDelimiter(text: string): string {
+  const char = text === "\\t" ? "\t" : text;
+  if (char.length === 1 && !'"\r\n'.includes(char)) return char;
+  throw new InvalidArgumentError("It must be one character, and no quote or line end; \\t is a tab.");
+}
+
+/** The name of an encoding. */
+export function parseEncoding(text: string): string {
+  try {
+    return new TextDecoder(text).encoding;
+  } catch {
+    throw new InvalidArgumentError("It must be the name of an encoding, such as utf-8, utf-16le or iso-8859-1.");
+  }
+}
+
 /** A date and time, a number since the epoch, or a duration before now: milliseconds since the epoch. */
 export function parseMoment(text: string): bigint {
   const ago = /^-?(\d.*[a-z])$/.exec(text);

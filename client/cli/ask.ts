@@ -4,15 +4,26 @@
  * @module
  */
 import { Aggregation, type LogHit } from "../mod.ts";
-import { collectPairs, commaSeparated, parseDuration, parseMoment, parseQuantiles, wholeNumber } from "./arguments.ts";
+import { collectPairs, commaSeparated, parseMoment, parseQuantiles, parseStep, wholeNumber } from "./arguments.ts";
 import type { Context } from "./context.ts";
-import type { Command } from "./deps.ts";
+import { type Command, InvalidArgumentError, Option } from "./deps.ts";
 import { Exit } from "./exit.ts";
 import { count, pairs, table, time } from "./format.ts";
 import { tailOn } from "./tail.ts";
 
 /** Entries of a page of a search. */
 const PAGE_SIZE = 1000;
+
+const AGGREGATES: Readonly<Record<string, Aggregation>> = {
+  count: Aggregation.COUNT,
+  sum: Aggregation.SUM,
+  min: Aggregation.MIN,
+  max: Aggregation.MAX,
+  avg: Aggregation.AVG,
+  last: Aggregation.LAST,
+  increase: Aggregation.INCREASE,
+  rate: Aggregation.RATE,
+};
 
 interface Range {
   from?: bigint;
@@ -46,11 +57,11 @@ export function addQuery(program: Command, run: Run): void {
     .option("-t, --tag <name=value>", "only with this tag; can be given again", collectPairs)
     .option("--from <time>", "begin: a time, or so long ago (default: as far back as points are kept)", parseMoment)
     .option("--to <time>", "end (default: now)", parseMoment)
-    .option("--step <duration>", "one row for each such time (default: one for all)", parseDuration)
+    .option("--step <duration>", "one row for each such time (default: one for all)", parseStep)
     .option(
       "--aggregate <names>",
-      "of count, sum, min, max, avg, last, increase, rate; parted by commas",
-      commaSeparated,
+      `of ${Object.keys(AGGREGATES).join(", ")}; parted by commas`,
+      parseAggregates,
     )
     .option("--group-by <names>", "one row for all that have these alike: source, or names of tags", commaSeparated)
     .option("--quantiles <list>", "such as p50,p95", parseQuantiles)
@@ -79,7 +90,7 @@ export function addSearch(program: Command, run: Run): void {
     .option("--from <time>", "begin: a time, or so long ago (default: as far back as logs are kept)", parseMoment)
     .option("--to <time>", "end (default: now)", parseMoment)
     .option("-n, --limit <number>", "entries at the most, newest first", wholeNumber(1, 1_000_000), 100)
-    .option("--follow", "show what comes, as it comes")
+    .addOption(new Option("--follow", "show what comes, as it comes").conflicts(["from", "to", "limit"]))
     .addHelpText(
       "after",
       `
@@ -97,11 +108,7 @@ Examples:
 
 async function query(context: Context, metric: string, options: QueryOptions): Promise<number> {
   const names = options.aggregate ?? ["count", "min", "avg", "max", "last"];
-  const aggregations = names.map((name) => Aggregation[name.toUpperCase() as keyof typeof Aggregation]);
-  if (aggregations.includes(undefined!)) {
-    context.warn("--aggregate must be of count, sum, min, max, avg, last, increase, rate");
-    return Exit.usage;
-  }
+  const aggregations = names.map((name) => AGGREGATES[name]);
   const quantiles = options.quantiles ?? [];
   const { series } = await context.sluice.queryMetrics({
     metric,
@@ -118,9 +125,11 @@ async function query(context: Context, metric: string, options: QueryOptions): P
     for (const one of series) context.result({ ...one.series, buckets: one.buckets }, "");
     return Exit.ok;
   }
+  // Of one row for all there is no time to tell.
+  const times = options.step !== undefined;
   const rows = series.flatMap(({ series, buckets }) =>
     buckets.map((bucket) => [
-      time(bucket.timestamp),
+      ...times ? [time(bucket.timestamp)] : [],
       series?.source ?? "",
       ...names.map((name) => number(bucket[name as "count"])),
       ...bucket.quantiles.map(number),
@@ -129,14 +138,28 @@ async function query(context: Context, metric: string, options: QueryOptions): P
   );
   context.result(
     undefined,
-    rows.length === 0
-      ? "no points"
-      : table(["time", "source", ...names, ...quantiles.map((q) => `p${+(q * 100).toFixed(3)}`), "tags"], rows),
+    rows.length === 0 ? "no points" : table([
+      ...times ? ["time"] : [],
+      "source",
+      ...names,
+      ...quantiles.map((q) => `p${+(q * 100).toFixed(3)}`),
+      "tags",
+    ], rows),
   );
   return Exit.ok;
 }
 
-async function listSeries(context: Context, { source, tag }: QueryOptions): Promise<number> {
+function parseAggregates(text: string): string[] {
+  const names = commaSeparated(text);
+  if (names.length > 0 && names.every((name) => Object.hasOwn(AGGREGATES, name))) return names;
+  throw new InvalidArgumentError(`It must be of ${Object.keys(AGGREGATES).join(", ")}.`);
+}
+
+async function listSeries(context: Context, { source, tag, ...others }: QueryOptions): Promise<number> {
+  if (Object.keys(others).length > 0) {
+    context.warn("without a metric there are only --source and --tag");
+    return Exit.usage;
+  }
   for (let pageToken = "";;) {
     const page = await context.sluice.listSeries({ source, tags: tag, pageSize: PAGE_SIZE, pageToken }, {
       signal: context.signal,

@@ -6,7 +6,7 @@
  */
 import process from "node:process";
 import { type MultiBar, progress, type SingleBar } from "./deps.ts";
-import type { Context } from "./context.ts";
+import { type Context, printable } from "./context.ts";
 import { bytes, count, duration } from "./format.ts";
 
 /** Times a second that bars are drawn. */
@@ -60,8 +60,9 @@ export function createBars({ interactive, terminal }: Pick<Context, "interactive
 
 function addBar(bars: MultiBar, name: string, unit: "bytes" | "items"): Bar {
   const text = unit === "bytes" ? bytes : count;
+  const label = printable(name);
   const payload = (done: number, rate: number, total: number | undefined) => ({
-    name: name.length > 32 ? `…${name.slice(-31)}` : name.padEnd(16),
+    name: label.length > 32 ? `…${label.slice(-31)}` : label.padEnd(16),
     done: text(done),
     rate: text(rate),
     percent: total ? `${Math.floor(100 * Math.min(1, done / total))}%`.padStart(4) : "    ",

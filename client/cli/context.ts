@@ -58,7 +58,8 @@ export function createContext(options: GlobalOptions, signal: AbortSignal): Cont
   const { url, token, json = false, quiet = false, wait } = options;
   const interactive = process.stderr.isTTY === true && !json && !quiet;
   const terminal: Terminal = {};
-  const write = (stream: typeof process.stdout | typeof process.stderr, text: string) => {
+  const write = (stream: typeof process.stdout | typeof process.stderr, given: string) => {
+    const text = stream.isTTY ? printable(given) : given;
     if (terminal.above !== undefined && stream.isTTY) terminal.above(text);
     else stream.write(`${text}\n`);
   };
@@ -99,6 +100,15 @@ function noteEvents(note: (text: string) => void): (event: SluiceEvent) => void 
     if (event.type === "receipt" && isOut) note("sluice: it goes on");
     if (event.type === "retry" || event.type === "receipt") isOut = event.type === "retry";
   };
+}
+
+/**
+ * What others wrote, log lines and names of files, must not do anything to a terminal: no cursor moves, no title changes,
+ * nothing is hidden.
+ */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- it is these that are looked for
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\uFFFD");
 }
 
 /** As the XDG Base Directory Specification has it; on Windows, where programs keep such things. */

@@ -63,6 +63,7 @@ Examples:
   program.command("deletions")
     .summary("list what was deleted in the last year (files too), newest first, and whether it is gone from the disk")
     .option("-n, --limit <number>", "deletions at the most", wholeNumber(1, 1_000_000), 100)
+    .addHelpText("after", "\nExamples:\n  $ sluice deletions --limit 10\n")
     .action(({ limit }: { limit: number }) => run((context) => list(context, limit)));
 }
 

@@ -11,12 +11,18 @@ export function addDemo(program: Command, run: (work: (context: Context) => Prom
   program.command("demo")
     .summary("send a 10 MiB file, points and logs, read them back and compare")
     .option("--real", "send what is on this machine: its load, memory, CPU and disk")
+    .addHelpText("after", "\nExamples:\n  $ sluice demo\n  $ sluice demo --real\n")
     .action((options: { real?: boolean }) => run((context) => demo(context, options.real ?? false)));
 }
 
-async function demo({ url, token, warn }: Context, isReal: boolean): Promise<number> {
-  if (!("Deno" in globalThis)) {
-    warn("the demo needs Deno");
+async function demo({ url, token, json, warn }: Context, isReal: boolean): Promise<number> {
+  const fault = !("Deno" in globalThis)
+    ? "the demo needs Deno"
+    : json
+    ? "the demo is for people: what it says is no JSON"
+    : undefined;
+  if (fault !== undefined) {
+    warn(fault);
     return Exit.usage;
   }
   // Not known to a bundler or compiler: what it looks at, of this machine, only Deno has.

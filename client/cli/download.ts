@@ -92,7 +92,7 @@ async function intoFile(context: Context, transfer: Transfer, path: string, part
   } catch (error) {
     const { size } = await file.stat();
     if (size === 0) await rm(part, { force: true });
-    else context.note(`${part} keeps the ${bytes(size)} that are there of it`);
+    else context.note(`${part} keeps what has come, ${bytes(size)}`);
     throw error;
   } finally {
     await file.close();

@@ -6,7 +6,6 @@
 import { wholeNumber } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import type { Command } from "./deps.ts";
-import { addDownload } from "./download.ts";
 import { Exit, exitCodeOf, explain } from "./exit.ts";
 import { bytes, time } from "./format.ts";
 
@@ -16,11 +15,12 @@ export function addFiles(program: Command, run: Run): void {
   program.command("files")
     .summary("list stored files, newest first")
     .option("-n, --limit <number>", "files at the most", wholeNumber(1, 1_000_000), 100)
+    .addHelpText("after", "\nExamples:\n  $ sluice files --limit 10\n  $ sluice files --json\n")
     .action((options: { limit: number }) => run((context) => listFiles(context, options.limit)));
-  addDownload(program, run);
   program.command("delete")
     .summary("delete files")
     .argument("<id...>", "ids of the files")
+    .addHelpText("after", "\nExamples:\n  $ sluice delete 01KAJ7Z0W5Q3\n")
     .action((ids: string[]) => run((context) => deleteFiles(context, ids)));
 }
 

@@ -65,6 +65,11 @@ export class Follower implements AsyncDisposable {
     return { follower, found };
   }
 
+  /** Whether there is a file; if not, it is waited for. */
+  get isOpen(): boolean {
+    return this.#file !== undefined;
+  }
+
   /** Where the next line begins; what is needed to find it again. */
   get position(): Position {
     if (this.#file === undefined) return { head: "", offset: 0 };

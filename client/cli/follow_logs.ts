@@ -103,6 +103,7 @@ class Following {
       );
       this.#state = undefined;
     }
+    if (!follower.isOpen) context.note(`${path} is not there yet; it is waited for`);
     while (await follower.ready()) {
       const streamId = this.#state?.streamId ?? newStreamId(basename(path));
       await this.#write({ position: follower.position, streamId });

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { LogInit } from "../mod.ts";
 import type { LogReaderOptions } from "../readers/log_fields.ts";
 import { logfmtLogs } from "../readers/logfmt.ts";
 import { ndjsonLogs } from "../readers/ndjson.ts";
 import { plainLogs } from "../readers/plain.ts";
+import { parseEncoding } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { type Command, Option } from "./deps.ts";
 import { Exit } from "./exit.ts";
@@ -42,7 +44,7 @@ export function addLogs(program: Command, run: (work: (context: Context) => Prom
     .option("-a, --application <name>", "application of lines that name none (default: the file's name)")
     .option("-F, --follow", "go on with what is added to the file, until interrupted")
     .option("--from-end", "with --follow: begin with what is added, unless it goes on")
-    .option("--encoding <name>", "of the text (default: utf-8)")
+    .option("--encoding <name>", "of the text (default: utf-8)", parseEncoding)
     .option("--skip-bad", "leave out lines that cannot be read, and go on (always so with --follow)")
     .addHelpText("after", EXAMPLES)
     .action((args: string[], options: Options) => run((context) => logs(context, args, options)));
@@ -56,12 +58,13 @@ Examples:
 `;
 
 async function logs(context: Context, args: readonly string[], options: Options): Promise<number> {
+  const fault = await faultOf(args, options);
+  if (fault !== undefined) {
+    context.warn(fault);
+    return Exit.usage;
+  }
   if (options.follow) {
-    const [path, ...more] = args;
-    if (more.length > 0 || path === STDIN) {
-      context.warn("--follow is for one file; standard input is read until it ends anyway");
-      return Exit.usage;
-    }
+    const [path] = args;
     const onError = (error: Error) => context.warn(`${path}: left out: ${error.message.replace(/^line \d+: /, "")}`);
     return await followLogs(context, {
       path,
@@ -77,6 +80,22 @@ async function logs(context: Context, args: readonly string[], options: Options)
     read: (path, bytes, onError) => readLogs(path, bytes, { ...options, onError }),
     send: (items, sendOptions) => context.sluice.sendLogs(items, sendOptions),
   });
+}
+
+/** What is wrong with the arguments, if anything. */
+async function faultOf(args: readonly string[], { follow, fromEnd, encoding }: Options): Promise<string | undefined> {
+  if (!follow) return fromEnd ? "--from-end goes with --follow" : undefined;
+  const [path, ...more] = args;
+  if (more.length > 0 || path === STDIN) {
+    return "--follow is for one file; standard input is read until it ends anyway";
+  }
+  if ((await stat(path).catch(() => undefined))?.isDirectory()) {
+    return `--follow is for one file, and ${path} is a folder`;
+  }
+  // A place between two lines is a place between two bytes, and known by the first of them.
+  if (new TextDecoder(encoding).decode(Uint8Array.of(0x0a)) !== "\n") {
+    return `--follow needs an encoding whose line ends are one byte, which ${encoding} has not`;
+  }
 }
 
 function readLogs(

@@ -9,9 +9,10 @@ import type { ReaderError, ReaderOptions } from "../readers/lines.ts";
 import { ndjsonPoints } from "../readers/ndjson.ts";
 import { prometheusPoints } from "../readers/prometheus.ts";
 import type { PointInit } from "../mod.ts";
-import { commaSeparated } from "./arguments.ts";
+import { commaSeparated, parseDelimiter, parseEncoding } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { type Command, Option } from "./deps.ts";
+import { Exit } from "./exit.ts";
 import { expandPaths, extensionOf, STDIN } from "./inputs.ts";
 import { sendInputs } from "./send.ts";
 
@@ -52,14 +53,18 @@ export function addPoints(program: Command, run: (work: (context: Context) => Pr
         .choices(["csv", "ndjson", "prometheus"]),
     )
     .option("-s, --source <name>", "source of points that name none (Prometheus: this machine's name)")
-    .option("--delimiter <char>", "what parts the fields of CSV (default: a comma; of .tsv a tab)")
+    .option(
+      "--delimiter <char>",
+      "what parts the fields of CSV, \\t for a tab (default: a comma; of .tsv a tab)",
+      parseDelimiter,
+    )
     .option("--timestamp-column <name>", "CSV: column of the time")
     .option("--source-column <name>", "CSV: column of the source")
     .option("--metric-column <name>", "CSV: column of the metric's name, where each row has one value")
     .option("--value-column <name>", "CSV: column of the value, where each row has one")
     .option("--metric-columns <names>", "CSV: columns that are metrics, parted by commas", commaSeparated)
     .option("--tag-columns <names>", "CSV: columns that are tags, parted by commas", commaSeparated)
-    .option("--encoding <name>", "of the text (default: utf-8)")
+    .option("--encoding <name>", "of the text (default: utf-8)", parseEncoding)
     .option("--skip-bad", "leave out lines that cannot be read, and go on")
     .addHelpText("after", EXAMPLES)
     .action((args: string[], options: Options) => run((context) => points(context, args, options)));
@@ -73,6 +78,10 @@ Examples:
 `;
 
 async function points(context: Context, args: readonly string[], options: Options): Promise<number> {
+  if (options.format === undefined && args.includes(STDIN)) {
+    context.warn("standard input has no extension that says what it is: give --format");
+    return Exit.usage;
+  }
   return await sendInputs<PointInit>(context, await expandPaths(context, args), {
     what: "point",
     // A line that is left out is no item, so the others have the same places in the stream.
@@ -109,10 +118,6 @@ function readPoints(
     case "prometheus":
       return prometheusPoints(bytes, { ...common, source: source ?? hostname() });
     default:
-      throw new Error(
-        `${
-          path === STDIN ? "standard input has no extension" : "its extension does not say what it is"
-        }: give --format`,
-      );
+      throw new Error("its extension does not say what it is: give --format");
   }
 }

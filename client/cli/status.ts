@@ -22,6 +22,7 @@ const KINDS = ["", "file", "points", "logs"];
 export function addStatus(program: Command, run: (work: (context: Context) => Promise<number>) => Promise<void>): void {
   program.command("status")
     .summary("whether the server takes work, and the streams that are not finished")
+    .addHelpText("after", "\nExamples:\n  $ sluice status\n  $ sluice status --json --url https://sluice.example.com\n")
     .action(() => run(status));
 }
 

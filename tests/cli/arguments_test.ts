@@ -1,5 +1,14 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { collectPairs, parseDuration, parseMoment, parseQuantiles, wholeNumber } from "../../client/cli/arguments.ts";
+import {
+  collectPairs,
+  parseDelimiter,
+  parseDuration,
+  parseEncoding,
+  parseMoment,
+  parseQuantiles,
+  wholeNumber,
+} from "../../client/cli/arguments.ts";
+import { printable } from "../../client/cli/context.ts";
 import { bytes, duration, table } from "../../client/cli/format.ts";
 import { createCli } from "./command.ts";
 
@@ -10,8 +19,11 @@ Deno.test("sluice --help shows the commands, exit codes and examples; each comma
   const { code, stdout } = await cli.run(["--help"]);
   assertEquals(code, 0);
   assertMatch(stdout, /Exit codes:[\s\S]*130 {2}interrupted[\s\S]*Examples:\n {2}\$ sluice upload/);
-  for (const command of ["upload", "points", "logs", "query", "search", "download"]) {
-    assert(stdout.includes(`\n  ${command} `), command);
+  const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*) .*?(?: {2}|\n)/gm)].map(([, command]) => command);
+  const expected = ["upload", "points", "logs", "download", "query", "search", "files", "delete", "delete-points"];
+  expected.push("delete-logs", "deletions", "status", "demo");
+  assertEquals(commands.filter((command) => command !== "help"), expected);
+  for (const command of expected) {
     const help = await cli.run([command, "--help"]);
     assertMatch(help.stdout, new RegExp(`Usage: sluice ${command}[\\s\\S]*Examples:\\n {2}\\$ .*sluice ${command}`));
     assertEquals(help.code, 0);
@@ -27,11 +39,23 @@ Deno.test("sluice: arguments that are wrong end with 2, before anything is done"
     ["upload", "-"],
     ["upload", "--name", "x.txt", "a", "b"],
     ["points", "--format", "xml", "x"],
+    ["points", "-"],
+    ["points", "--delimiter", "ab", "x.csv"],
+    ["points", "--encoding", "klingon", "x.csv"],
+    ["logs", "--from-end", "x.log"],
+    ["logs", "--follow", "."],
+    ["logs", "--follow", "--encoding", "utf-16le", "x.log"],
     ["logs", "--follow", "a", "b"],
     ["logs", "--follow", "-"],
     ["query", "cpu", "--from", "yesterday"],
     ["query", "cpu", "--step", "5"],
     ["query", "cpu", "--step", "1.5ms"],
+    ["query", "cpu", "--step", "0s"],
+    ["query", "cpu", "--aggregate", "1"],
+    ["query", "--from", "1h"],
+    ["search", "--follow", "--from", "1h"],
+    ["search", "--follow", "--limit", "5"],
+    ["demo", "--json"],
     ["query", "cpu", "--aggregate", "median"],
     ["query", "cpu", "--tag", "zone"],
     ["--url", "ftp://x", "status"],
@@ -63,10 +87,14 @@ Deno.test("options: durations, times, numbers, pairs and quantiles", () => {
   assertThrows(() => collectPairs("=x"), Error);
   assertEquals(parseQuantiles("p50,0.99, p99.9"), [0.5, 0.99, 0.9990000000000001]);
   assertThrows(() => parseQuantiles("2"), Error);
+  assertEquals([";", "\\t", "\t"].map(parseDelimiter), [";", "\t", "\t"]);
+  for (const text of ["", "ab", '"', "\n"]) assertThrows(() => parseDelimiter(text), Error);
+  assertEquals(parseEncoding("latin1"), "windows-1252");
 });
 
 Deno.test("output: sizes, durations and tables", () => {
   assertEquals([0, 1023, 1536, 5 * 1024 ** 3].map(bytes), ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
   assertEquals([0, 59.2, 61, 3723].map(duration), ["0:00", "1:00", "1:01", "1:02:03"]);
+  assertEquals(printable("a\tä\n\u001b]0;title\u0007\r\u009b2J"), "a\tä\n\uFFFD]0;title\uFFFD\uFFFD\uFFFD2J");
   assertEquals(table(["a", "long"], [["xyz", "1"], ["", ""]]), "a    long\nxyz  1\n");
 });

@@ -34,7 +34,7 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
     const { code, stderr } = await first.outcome;
     if (signal === "SIGINT") {
       assertEquals(code, 130);
-      assertMatch(stderr, /\.part keeps the \d+\.\d MiB that are there of it\n.*run the same command again to go on/);
+      assertMatch(stderr, /\.part keeps what has come, \d+\.\d MiB\n.*run the same command again to go on/);
     }
     assertEquals(await names(cli.folder), [`${id}.part`]);
     assert((await Deno.stat(part)).size >= kept);

@@ -27,9 +27,10 @@ Deno.test("sluice logs: a line that is too long ends the sending, or is left out
 
 Deno.test("sluice logs --follow: a line that is too long is left out, and it goes on", async () => {
   await using cli = await createCli(server);
+  const following = cli.start(["logs", "--follow", "-a", "longfollow", "app.log"]);
+  await until(() => following.stderr().includes("app.log is not there yet; it is waited for"), 10_000);
   // Above what the follower hands over in parts.
   await Deno.writeTextFile(`${cli.folder}/app.log`, `a\n${"x".repeat(9 * 2 ** 20)}\nb\n`);
-  const following = cli.start(["logs", "--follow", "-a", "longfollow", "app.log"]);
   await until(async () => (await messagesOf("longfollow")).length === 2, 10_000);
   await Deno.writeTextFile(`${cli.folder}/app.log`, "c\n", { append: true });
   await until(async () => (await messagesOf("longfollow")).length === 3, 10_000);
