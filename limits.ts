@@ -330,8 +330,9 @@ export const HOUSEKEEPING_PAGES = 200;
  */
 export const LEASE_MS = 15 * SECOND;
 /**
- * Segments of an hour that is not over from which on they become a run: a question over the last hour opens so many. Those
- * of an hour that is over do at COMPACT_FEW: fewer wait for the end of their day, for a blob costs more than they do.
+ * Segments of an hour that is not over from which on they become a run: a question over the last hour opens so many. Large
+ * ones do at COMPACT_BYTES. Those of an hour that is over do at COMPACT_FEW: fewer wait for the end of their day, for a blob
+ * costs more than they do.
  */
 export const COMPACT_SEGMENTS = 256;
 export const COMPACT_FEW = 8;

@@ -3,7 +3,7 @@
  * cost little.
  *
  * ```
- *   segments of an hour, in KV   -- COMPACT_SEGMENTS of them, or the hour is over -->  a run
+ *   segments of an hour, in KV   -- COMPACT_SEGMENTS, or COMPACT_BYTES, of them, or the hour is over -->  a run
  *   the day is over, and some hours have passed: its runs, and segments that are left  -->  one run of the day
  * ```
  *
@@ -98,11 +98,11 @@ export class Compaction {
     let hour = NaN;
     let taken: Entry[] = [];
     let bytes = 0;
-    const compact = async () => {
+    const compact = async (isFull = false) => {
       const entries = taken;
       taken = [];
       bytes = 0;
-      if (entries.length < (isOver(hour) ? this.options.compactFrom : COMPACT_SEGMENTS)) return;
+      if (!isFull && entries.length < (isOver(hour) ? this.options.compactFrom : COMPACT_SEGMENTS)) return;
       await steps.makeRun(merger, { tenant, day: Math.floor(hour / HOURS_OF_DAY), isDay: false }, [], entries);
     };
     for await (const page of kv.pages(hoursRange(merger.kind, tenant, 0, Infinity))) {
@@ -115,7 +115,7 @@ export class Compaction {
         bytes += entry.value.length;
         const isFull = bytes >= COMPACT_BYTES && taken.length >= this.options.compactFrom ||
           taken.length === COMPACT_MAX_SEGMENTS;
-        if (isFull) await compact();
+        if (isFull) await compact(isFull);
       }
       await round.pace();
     }

@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { unavailable } from "../../../errors.ts";
-import { COMPACT_FEW, COMPACT_SEGMENTS, DAY, HOUR, MINUTE } from "../../../limits.ts";
+import { COMPACT_BYTES, COMPACT_FEW, COMPACT_SEGMENTS, DAY, HOUR, MINUTE } from "../../../limits.ts";
 import { toLogColumns } from "../../../store/format/log_columns.ts";
 import type { Kv } from "../../../store/kv/kv.ts";
 import { systemPlatform } from "../../../store/platform.ts";
@@ -8,6 +8,7 @@ import { openStores } from "../../../store/open.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { openTestStores } from "../../support/stores.ts";
 import { storesConfig } from "../../upgrade/content.ts";
+import { Random } from "../format/random.ts";
 
 type Stores = Awaited<ReturnType<typeof openTestStores>>;
 
@@ -40,6 +41,32 @@ Deno.test("Compaction: an hour is a run once it is over and has COMPACT_FEW segm
   stores.clock.advance(5 * MINUTE);
   assertEquals((await stores.keepHouse()).runs, 2);
   assertEquals([await keysOf(stores, "logs"), await keysOf(stores, "logindex")], [0, 0]);
+});
+
+Deno.test("Compaction: of an hour that is not over, COMPACT_BYTES of segments are a run however few they are", async () => {
+  using stores = await openTestStores();
+  const { clock, logs } = stores;
+  const hour = Math.floor(clock.now() / HOUR) * HOUR + HOUR;
+  clock.advance(hour - clock.now());
+  const random = new Random(3);
+  const message = () => Array.from({ length: 20 }, () => random.below(2 ** 31).toString(36)).join(" ");
+  let written = 0;
+  for (let i = 0; i < COMPACT_SEGMENTS - 10; i++) {
+    const writer = logs.writer("t");
+    const timestamp = hour + i;
+    await writer.write(toLogColumns(
+      Array.from({ length: 100 }, () => ({ application: "a", level: 2, timestamp, message: message(), fields: [] })),
+    ));
+    await writer.flush();
+  }
+  for await (const { value } of stores.db.list<Uint8Array>({ prefix: ["logs"] })) written += value.length;
+  assertGreater(written, 2 * COMPACT_BYTES);
+  assertLess(await keysOf(stores, "logs"), COMPACT_SEGMENTS);
+  clock.advance(5 * MINUTE);
+  assertGreater((await stores.keepHouse()).runs, 1);
+  let left = 0;
+  for await (const { value } of stores.db.list<Uint8Array>({ prefix: ["logs"] })) left += value.length;
+  assertLess(left, COMPACT_BYTES);
 });
 
 Deno.test("Compaction: at the floor of free space nothing is moved, and afterwards it is", async () => {
