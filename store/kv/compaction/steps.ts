@@ -49,19 +49,23 @@ export class Steps {
     if (!await space.ensure(bytes).then(() => true, () => false)) throw new StepsOver();
     const { list, check } = await loadDeletions(kv, merger.kind, origin.tenant);
     const out = await RunWriter.create(round, { ...origin, kind: merger.kind });
-    const footer = await merger.merge(round, runs, intact, list, out);
-    if (footer === undefined) {
+    try {
+      const footer = await merger.merge(round, runs, intact, list, out);
+      if (footer === undefined) {
+        await out.abandon();
+        return false;
+      }
+      const mutations: Mutation[] = intact.flatMap((entry) => merger.keysOf(entry)).map((key) => deletion({ key }));
+      for (const run of runs) mutations.push(deletion(run.entry), expiringClaim(round, out.origin, run));
+      if (out.length > 0) {
+        const isMade = await out.finish(footer, [check], mutations);
+        if (isMade) this.made++;
+        return isMade;
+      }
       await out.abandon();
-      return false;
+      return await round.atomic([check], mutations);
+    } finally {
+      await out.seal();
     }
-    const mutations: Mutation[] = intact.flatMap((entry) => merger.keysOf(entry)).map((key) => deletion({ key }));
-    for (const run of runs) mutations.push(deletion(run.entry), expiringClaim(round, out.origin, run));
-    if (out.length > 0) {
-      const isMade = await out.finish(footer, [check], mutations);
-      if (isMade) this.made++;
-      return isMade;
-    }
-    await out.abandon();
-    return await round.atomic([check], mutations);
   }
 }

@@ -39,6 +39,7 @@ export class RunWriter {
   #items = 0;
   #minTime = Infinity;
   #maxTime = -Infinity;
+  #isSealed = false;
 
   private constructor(
     private readonly round: Round,
@@ -78,7 +79,7 @@ export class RunWriter {
       encodeValue(kind === "points" ? FORMAT.pointRunFooter : FORMAT.logRunFooter, 0, footer),
     );
     await this.#sync(true);
-    await this.piece.seal();
+    await this.seal();
     const expires = (Math.floor(this.#maxTime / HOUR) + 1) * HOUR + round.options.retention;
     const value = encodeRecord(RunRecordSchema, FORMAT.run, expires, {
       pieces: [{ epoch: EPOCH, length: BigInt(this.length) }],
@@ -97,9 +98,16 @@ export class RunWriter {
 
   /** Removes what was written. */
   async abandon(): Promise<void> {
-    await this.piece.seal();
+    await this.seal();
     await this.round.atomic([], [{ type: "delete", key: blobKey(this.id) }]);
     await this.round.options.blobs.remove(this.id, EPOCH);
+  }
+
+  /** Lets go of the blob, whatever has become of the run: a writer holds a file, or buffers. */
+  async seal(): Promise<void> {
+    if (this.#isSealed) return;
+    this.#isSealed = true;
+    await this.piece.seal();
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
