@@ -346,6 +346,13 @@ export const COMPACT_AGE_MS = 3 * MINUTE;
 export const COMPACT_MAX_RUNS = 64;
 /** How long one round of housekeeping compacts, ms: then what has expired has its turn again. */
 export const COMPACT_ROUND_MS = 1 * MINUTE;
+/**
+ * How long a run or a segment that was found damaged is left out of merges, ms: each would read and write up to the damage,
+ * every round. Then it is tried again, for somebody may have brought it back.
+ */
+export const KNOWN_DAMAGE_MS = 1 * DAY;
+/** Of how many that is remembered: some MiB, if a whole bucket is lost. Others are tried again before. */
+export const MAX_KNOWN_DAMAGE = 10_000;
 /** Default hours after its end that a day is made one run: late items mostly are there by then. */
 export const COLD_HOURS = 6;
 /** Samples of a run's segment: what a question for one series reads and inflates of a day. */

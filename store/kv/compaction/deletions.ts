@@ -23,7 +23,7 @@ import { decodeSeries } from "../series_index.ts";
 import type { Entry } from "../kv.ts";
 import { encodeRecord, openValue } from "../records.ts";
 import { daysWith, listRuns } from "../runs/run_list.ts";
-import type { Merger } from "./mod.ts";
+import type { Merger } from "./merger.ts";
 import type { Steps } from "./steps.ts";
 
 const HOURS_OF_DAY = DAY / HOUR;

@@ -13,16 +13,16 @@ import {
   type LogRunSegment,
   type PackedLogSegment,
 } from "../../format/run_footer.ts";
-import { FORMAT } from "../../format/value.ts";
+import { DamagedError, FORMAT } from "../../format/value.ts";
 import type { StoredLog } from "../../log_types.ts";
-import { type ActiveDeletion, coversLog, newerThan } from "../deletions.ts";
+import { coversLog, newerThan } from "../deletions.ts";
 import { segmentKey } from "../keys.ts";
 import { openValue } from "../records.ts";
 import type { Run } from "../runs/run_list.ts";
 import { RunReader, type RunReaderOptions } from "../runs/run_reader.ts";
-import { DamagedRun, damageEndsIt } from "./damage.ts";
+import { sourceError } from "./damage.ts";
 import { compareLogs, mergeLogs, packEntries } from "./log_merge.ts";
-import type { Merger } from "./mod.ts";
+import { type Merger, type MergeSources, segmentId } from "./merger.ts";
 
 export type LogRuns = RunReader<LogRunSegment>;
 
@@ -38,37 +38,41 @@ export function createLogMerger(reader: LogRuns): Merger {
       return [key, segmentKey("logindex", tenant, hour, id)];
     },
     mayHold: (payload, deletions) => decodeLogSegment(payload).some((entry) => coversLog(deletions, entry)),
-    merge: (round, runs, segments, deletions, out) =>
-      damageEndsIt(round.options.kv, async () => {
-        const loose: StoredLog[] = [];
-        for (const entry of segments) {
+    async merge(round, sources, out) {
+      const { runs, segments, deletions } = sources;
+      const loose: StoredLog[] = [];
+      for (const entry of segments) {
+        const own = newerThan(deletions, entry.versionstamp);
+        try {
           const payload = openValue(FORMAT.logSegment, 0, entry.value);
-          const own = newerThan(deletions, entry.versionstamp);
           for (const log of payload === undefined ? [] : decodeLogSegment(payload)) {
             if (!coversLog(own, log)) loose.push(log);
           }
-          await round.pace();
+        } catch (error) {
+          throw sourceError(segmentId(entry), error);
         }
-        loose.sort(compareLogs);
-        const sources = [
-          ...runs.map((run) => ({ from: run.minTime, lists: entriesOfRun(reader, run, deletions) })),
-          { from: loose[0]?.timestamp ?? 0, lists: [loose].values() },
-        ];
-        const placed: PackedLogSegment[] = [];
-        let offset = 0;
-        for await (const packed of packEntries(mergeLogs(sources), round.options.newId(), out.origin.isDay)) {
-          const { segment, index, minTime, maxTime, count, hour } = packed;
-          const length = await out.append(FORMAT.logSegment, segment, { minTime, maxTime, items: count });
-          placed.push({ offset, length, hour, index, bloomBytes: decodeLogIndex(index).bloom.length });
-          offset += length;
-        }
-        return encodeLogFooter(placed);
-      }),
+        await round.pace();
+      }
+      loose.sort(compareLogs);
+      const lists = [
+        ...runs.map((run) => ({ from: run.minTime, lists: entriesOfRun(reader, run, sources) })),
+        { from: loose[0]?.timestamp ?? 0, lists: [loose].values() },
+      ];
+      const placed: PackedLogSegment[] = [];
+      let offset = 0;
+      for await (const packed of packEntries(mergeLogs(lists), round.options.newId(), out.origin.isDay)) {
+        const { segment, index, minTime, maxTime, count, hour } = packed;
+        const length = await out.append(FORMAT.logSegment, segment, { minTime, maxTime, items: count });
+        placed.push({ offset, length, hour, index, bloomBytes: decodeLogIndex(index).bloom.length });
+        offset += length;
+      }
+      return encodeLogFooter(placed);
+    },
   };
 }
 
 /** In the order of time: segments that overlap, which are those of a part, are read together. */
-async function* entriesOfRun(reader: LogRuns, run: Run, deletions: readonly ActiveDeletion[]) {
+async function* entriesOfRun(reader: LogRuns, run: Run, { deletions, isKnownDamage }: MergeSources) {
   const own = newerThan(deletions, run.entry.versionstamp);
   let part: LogRow[] = [];
   let end = -Infinity;
@@ -77,11 +81,18 @@ async function* entriesOfRun(reader: LogRuns, run: Run, deletions: readonly Acti
     part = [];
     return own.length === 0 ? entries : entries.filter((entry) => !coversLog(own, entry));
   };
-  for await (const [{ index }, payload] of reader.open(run, await reader.segments(run))) {
-    if (payload === undefined) throw new DamagedRun(run.id);
-    if (index.minTime >= end) yield inOrder();
-    for (const entry of decodeLogSegment(payload)) part.push(entry);
-    end = Math.max(end, index.maxTime);
+  try {
+    for await (const [{ index, offset }, payload] of reader.open(run, await reader.segments(run))) {
+      if (payload === undefined) {
+        if (isKnownDamage(run.id)) continue;
+        throw new DamagedError(`Cannot read the segment at ${offset}`);
+      }
+      if (index.minTime >= end) yield inOrder();
+      for (const entry of decodeLogSegment(payload)) part.push(entry);
+      end = Math.max(end, index.maxTime);
+    }
+  } catch (error) {
+    throw sourceError(run.id, error);
   }
   yield inOrder();
 }

@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { decodeTime } from "ulid";
+import type { Clock } from "../../../clock.ts";
 import {
   COMPACT_AGE_MS,
   COMPACT_BYTES,
@@ -23,39 +23,18 @@ import {
   DAY,
   HOUR,
 } from "../../../limits.ts";
-import type { ActiveDeletion } from "../deletions.ts";
 import type { Round } from "../housekeeping/round.ts";
 import { tenantsOf } from "../housekeeping/walk.ts";
 import { hoursRange, type RunKind } from "../keys.ts";
 import type { Entry } from "../kv.ts";
 import { daysWith, listRuns, type Run } from "../runs/run_list.ts";
-import type { RunWriter } from "../runs/run_writer.ts";
 import { applyDeletions } from "./deletions.ts";
+import { KnownDamage } from "./damage.ts";
+import type { Merger } from "./merger.ts";
 import { Steps, StepsOver } from "./steps.ts";
 
-/** How the items of a kind are merged. */
-export interface Merger {
-  readonly kind: RunKind;
-  /** Of a segment's value. */
-  readonly format: number;
-  /**
-   * Writes all that runs and segments hold, and returns the footer. Undefined if a run is damaged: then all stays as it is.
-   * Nothing is written to `out` if there is nothing.
-   */
-  merge(
-    round: Round,
-    runs: readonly Run[],
-    segments: readonly Entry[],
-    deletions: readonly ActiveDeletion[],
-    out: RunWriter,
-  ): Promise<Uint8Array | undefined>;
-  /** Whether a deletion of these holds for anything in a segment. */
-  mayHold(payload: Uint8Array, deletions: readonly ActiveDeletion[]): boolean;
-  /** The keys of a segment that go with it. */
-  keysOf(segment: Entry): readonly Deno.KvKey[];
-}
-
 export interface CompactionOptions {
+  readonly clock: Clock;
   readonly mergers: readonly Merger[];
   /** How long after its end a day is made one run, ms. */
   readonly coldAfter: number;
@@ -66,11 +45,15 @@ export interface CompactionOptions {
 const HOURS_OF_DAY = DAY / HOUR;
 
 export class Compaction {
-  constructor(private readonly options: CompactionOptions) {}
+  readonly #damage: KnownDamage;
+
+  constructor(private readonly options: CompactionOptions) {
+    this.#damage = new KnownDamage(options.clock);
+  }
 
   /** Does what there is to do, for a minute or so: the next round goes on. Returns how many runs were made. */
   async round(round: Round): Promise<number> {
-    const steps = new Steps(round);
+    const steps = new Steps(round, this.#damage);
     try {
       for (const merger of this.options.mergers) await this.#compact(steps, merger);
     } catch (error) {
@@ -107,10 +90,10 @@ export class Compaction {
     };
     for await (const page of kv.pages(hoursRange(merger.kind, tenant, 0, Infinity))) {
       for (const entry of page) {
-        const [, , own, id] = entry.key as [string, string, number, string];
+        const own = entry.key[2] as number;
         if (own !== hour) await compact();
         hour = own;
-        if (decodeTime(id) + COMPACT_AGE_MS > clock.now()) continue;
+        if (!steps.canMove(merger, entry)) continue;
         taken.push(entry);
         bytes += entry.value.length;
         const isFull = bytes >= COMPACT_BYTES && taken.length >= this.options.compactFrom ||
@@ -128,8 +111,9 @@ export class Compaction {
     const { kv, clock } = round.options;
     const end = Math.floor((clock.now() - this.options.coldAfter) / DAY);
     for await (const day of daysWith(kv, merger.kind, tenant, 0, end)) {
-      const { runs: ofDay } = await listRuns(kv, merger.kind, tenant, day, day + 1);
-      const segments = await this.#segmentsOf(round, merger.kind, tenant, day);
+      const { runs } = await listRuns(kv, merger.kind, tenant, day, day + 1);
+      const ofDay = runs.filter(({ id }) => !this.#damage.has(id));
+      const segments = await this.#segmentsOf(steps, merger, tenant, day);
       if (!this.#isWorthwhile(ofDay, segments.length)) continue;
       // The smallest: a large one is not written again for each of many small ones. In the order in which they were made,
       // for of equal times what came later counts as later.
@@ -145,13 +129,14 @@ export class Compaction {
   }
 
   /** What is left of a day's segments, as much as is taken at once. */
-  async #segmentsOf(round: Round, kind: RunKind, tenant: string, day: number): Promise<Entry[]> {
-    const { kv, clock } = round.options;
+  async #segmentsOf(steps: Steps, merger: Merger, tenant: string, day: number): Promise<Entry[]> {
+    const { round } = steps;
+    const { kv } = round.options;
     const taken: Entry[] = [];
     let bytes = 0;
-    for await (const page of kv.pages(hoursRange(kind, tenant, day * HOURS_OF_DAY, (day + 1) * HOURS_OF_DAY))) {
+    for await (const page of kv.pages(hoursRange(merger.kind, tenant, day * HOURS_OF_DAY, (day + 1) * HOURS_OF_DAY))) {
       for (const entry of page) {
-        if (decodeTime(entry.key[3] as string) + COMPACT_AGE_MS > clock.now()) continue;
+        if (!steps.canMove(merger, entry)) continue;
         bytes += entry.value.length;
         if (bytes > COMPACT_BYTES || taken.length === COMPACT_MAX_SEGMENTS / 2) return taken;
         taken.push(entry);

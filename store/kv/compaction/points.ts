@@ -12,15 +12,15 @@ import {
   type PointRunSegment,
   type RunSegment,
 } from "../../format/run_footer.ts";
-import { FORMAT } from "../../format/value.ts";
-import { type ActiveDeletion, mayCover, newerThan, ofSeries } from "../deletions.ts";
+import { mayCover, newerThan, ofSeries } from "../deletions.ts";
 import { openValue } from "../records.ts";
 import type { Run } from "../runs/run_list.ts";
 import { RunReader, type RunReaderOptions } from "../runs/run_reader.ts";
 import { HourSegments } from "./hour_segments.ts";
-import type { Merger } from "./mod.ts";
+import { DamagedError, FORMAT } from "../../format/value.ts";
+import { sourceError } from "./damage.ts";
+import { type Merger, type MergeSources, segmentId } from "./merger.ts";
 import { mergeSeries, packSeries, samplesOf, SeriesTable } from "./point_merge.ts";
-import { DamagedRun, damageEndsIt } from "./damage.ts";
 
 interface Packed {
   readonly bytes: Uint8Array;
@@ -53,41 +53,49 @@ export function createPointMerger(reader: PointRuns, hourSamples = RUN_HOUR_SAMP
       return false;
     },
     keysOf: ({ key }) => [key],
-    merge: (round, runs, segments, deletions, out) =>
-      damageEndsIt(round.options.kv, async () => {
-        const table = new SeriesTable();
-        for (const entry of segments) {
+    async merge(round, sources, out) {
+      const { runs, segments, deletions } = sources;
+      const table = new SeriesTable();
+      for (const entry of segments) {
+        try {
           const payload = openValue(FORMAT.pointSegment, 0, entry.value);
           if (payload !== undefined) table.add(openPointSegment(payload), newerThan(deletions, entry.versionstamp));
-          await round.pace();
+        } catch (error) {
+          throw sourceError(segmentId(entry), error);
         }
-        // Of equal times, what came later counts as later: runs were made before the segments that are left.
-        const sources = [...runs.map((run) => samplesOfRun(reader, run, deletions)), [table.sorted()].values()];
-        const placed: PointRunSegment[] = [];
-        const append = async (
-          format: number,
-          { bytes, ...place }: Omit<PointRunSegment, keyof RunSegment> & Packed,
-        ) => {
-          const length = await out.append(format, bytes, { ...place, items: place.samples });
-          placed.push({ offset: out.length - length, length, ...place });
-        };
-        const hours = new HourSegments(hourSamples);
-        for await (const { segment, ...packed } of packSeries(mergeSeries(sources))) {
-          await append(FORMAT.pointSegment, packed);
-          if (!out.origin.isDay) continue;
-          hours.add(segment);
-          for (const own of hours.take()) await append(FORMAT.hourRollups, own);
-        }
-        for (const own of hours.end()) await append(FORMAT.hourRollups, own);
-        return encodePointFooter(placed);
-      }),
+        await round.pace();
+      }
+      // Of equal times, what came later counts as later: runs were made before the segments that are left.
+      const lists = [...runs.map((run) => samplesOfRun(reader, run, sources)), [table.sorted()].values()];
+      const placed: PointRunSegment[] = [];
+      const append = async (
+        format: number,
+        { bytes, ...place }: Omit<PointRunSegment, keyof RunSegment> & Packed,
+      ) => {
+        const length = await out.append(format, bytes, { ...place, items: place.samples });
+        placed.push({ offset: out.length - length, length, ...place });
+      };
+      const hours = new HourSegments(hourSamples);
+      for await (const { segment, ...packed } of packSeries(mergeSeries(lists))) {
+        await append(FORMAT.pointSegment, packed);
+        if (!out.origin.isDay) continue;
+        hours.add(segment);
+        for (const own of hours.take()) await append(FORMAT.hourRollups, own);
+      }
+      for (const own of hours.end()) await append(FORMAT.hourRollups, own);
+      return encodePointFooter(placed);
+    },
   };
 }
 
-async function* samplesOfRun(reader: PointRuns, run: Run, deletions: readonly ActiveDeletion[]) {
+async function* samplesOfRun(reader: PointRuns, run: Run, { deletions, isKnownDamage }: MergeSources) {
   const own = newerThan(deletions, run.entry.versionstamp);
-  for await (const [, payload] of reader.open(run, await sampleSegments(reader, run))) {
-    if (payload === undefined) throw new DamagedRun(run.id);
-    yield [...samplesOf(openPointSegment(payload), own)];
+  try {
+    for await (const [{ offset }, payload] of reader.open(run, await sampleSegments(reader, run))) {
+      if (payload !== undefined) yield [...samplesOf(openPointSegment(payload), own)];
+      else if (!isKnownDamage(run.id)) throw new DamagedError(`Cannot read the segment at ${offset}`);
+    }
+  } catch (error) {
+    throw sourceError(run.id, error);
   }
 }

@@ -9,7 +9,7 @@ import { decodeValue } from "../../format/value.ts";
 import type { FreeSpace } from "../../free_space.ts";
 import type { BlobStore, Mutation } from "../../types.ts";
 import type { Committer } from "../committer.ts";
-import type { Merger } from "../compaction/mod.ts";
+import type { Merger } from "../compaction/merger.ts";
 import type { Check, Entry, KvClient } from "../kv.ts";
 import type { Lease } from "../lease.ts";
 
