@@ -22,10 +22,18 @@ export interface RunReaderOptions {
 /** What the entry of a segment takes in memory beside its bytes, about. */
 const SEGMENT_BYTES = 500;
 
+/** A footer that is kept, or is being read. */
+interface KeptFooter<S> {
+  readonly segments: Promise<readonly S[]>;
+  /** What it takes in memory; 0 while it is being read. */
+  bytes: number;
+}
+
 /** Reads runs whose footers have segments of type S. */
 export class RunReader<S extends RunSegment> {
-  /** By id, the one that was used last at the end. */
-  readonly #footers = new Map<string, { readonly segments: readonly S[]; readonly bytes: number }>();
+  /** By id of the run, the one that was used last at the end. */
+  readonly #footers = new Map<string, KeptFooter<S>>();
+  /** Bytes of all of them. */
   #cached = 0;
 
   constructor(
@@ -38,21 +46,18 @@ export class RunReader<S extends RunSegment> {
   /** What is in a run. DATA_LOSS if its footer is damaged or missing. */
   async segments(run: Run): Promise<readonly S[]> {
     const known = this.#footers.get(run.id);
-    if (known !== undefined) {
-      this.#footers.delete(run.id);
-      this.#footers.set(run.id, known);
-      return known.segments;
+    this.#footers.delete(run.id);
+    const footer = known ?? { segments: this.#readFooter(run), bytes: 0 };
+    this.#footers.set(run.id, footer);
+    try {
+      const segments = await footer.segments;
+      if (footer.bytes === 0) this.#count(run, footer, segments);
+      return segments;
+    } catch (error) {
+      // Whoever asks next reads it again.
+      if (this.#footers.get(run.id) === footer) this.#footers.delete(run.id);
+      throw error;
     }
-    const bytes = await this.#read(run, { start: run.footer, end: run.size });
-    const format = this.kind === "points" ? FORMAT.pointRunFooter : FORMAT.logRunFooter;
-    const payload = openValue(format, 0, bytes) ?? bytes;
-    const segments = intact(() => {
-      const decoded = this.decodeFooter(payload);
-      ensureFilled(decoded, run.footer);
-      return decoded;
-    });
-    this.#keep(run.id, segments, bytes.length + segments.length * SEGMENT_BYTES);
-    return segments;
   }
 
   /**
@@ -101,13 +106,26 @@ export class RunReader<S extends RunSegment> {
     return bytes;
   }
 
-  #keep(id: string, segments: readonly S[], bytes: number): void {
-    this.#footers.set(id, { segments, bytes });
-    this.#cached += bytes;
-    for (const [oldest, footer] of this.#footers) {
-      if (this.#cached <= RUN_FOOTER_CACHE_BYTES || oldest === id) break;
-      this.#footers.delete(oldest);
-      this.#cached -= footer.bytes;
+  async #readFooter(run: Run): Promise<readonly S[]> {
+    const bytes = await this.#read(run, { start: run.footer, end: run.size });
+    const format = this.kind === "points" ? FORMAT.pointRunFooter : FORMAT.logRunFooter;
+    const payload = openValue(format, 0, bytes) ?? bytes;
+    return intact(() => {
+      const decoded = this.decodeFooter(payload);
+      ensureFilled(decoded, run.footer);
+      return decoded;
+    });
+  }
+
+  /** Counts a footer that has been read, once, and drops those that were not used for the longest. */
+  #count(run: Run, footer: KeptFooter<S>, segments: readonly S[]): void {
+    if (this.#footers.get(run.id) !== footer) return;
+    footer.bytes = run.size - run.footer + segments.length * SEGMENT_BYTES;
+    this.#cached += footer.bytes;
+    for (const [id, { bytes }] of this.#footers) {
+      if (this.#cached <= RUN_FOOTER_CACHE_BYTES) break;
+      this.#footers.delete(id);
+      this.#cached -= bytes;
     }
   }
 }
