@@ -16,6 +16,7 @@ import {
 import { DamagedError, FORMAT } from "../../format/value.ts";
 import type { StoredLog } from "../../log_types.ts";
 import { coversLog, newerThan } from "../deletions.ts";
+import type { Round } from "../housekeeping/round.ts";
 import { segmentKey } from "../keys.ts";
 import { openValue } from "../records.ts";
 import type { Run } from "../runs/run_list.ts";
@@ -55,7 +56,7 @@ export function createLogMerger(reader: LogRuns): Merger {
       }
       loose.sort(compareLogs);
       const lists = [
-        ...runs.map((run) => ({ from: run.minTime, lists: entriesOfRun(reader, run, sources) })),
+        ...runs.map((run) => ({ from: run.minTime, lists: entriesOfRun(round, reader, run, sources) })),
         { from: loose[0]?.timestamp ?? 0, lists: [loose].values() },
       ];
       const placed: PackedLogSegment[] = [];
@@ -72,7 +73,7 @@ export function createLogMerger(reader: LogRuns): Merger {
 }
 
 /** In the order of time: segments that overlap, which are those of a part, are read together. */
-async function* entriesOfRun(reader: LogRuns, run: Run, { deletions, isKnownDamage }: MergeSources) {
+async function* entriesOfRun(round: Round, reader: LogRuns, run: Run, { deletions, isKnownDamage }: MergeSources) {
   const own = newerThan(deletions, run.entry.versionstamp);
   let part: LogRow[] = [];
   let end = -Infinity;
@@ -90,6 +91,7 @@ async function* entriesOfRun(reader: LogRuns, run: Run, { deletions, isKnownDama
       if (index.minTime >= end) yield inOrder();
       for (const entry of decodeLogSegment(payload)) part.push(entry);
       end = Math.max(end, index.maxTime);
+      await round.pace();
     }
   } catch (error) {
     throw sourceError(run.id, error);

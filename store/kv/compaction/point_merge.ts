@@ -98,25 +98,33 @@ export class SeriesTable {
 /** What goes in the order of a run, in lists: pieces of a series follow one another. */
 export type SeriesSource = AsyncIterator<readonly SeriesSamples[]> | Iterator<readonly SeriesSamples[]>;
 
-/** Several sources as one, in their order. Of one series, the samples of the sources before come first. */
+/**
+ * Several sources as one, in their order. Of one series, the samples of the sources before come first. What is handed on at
+ * once is BATCH series or RUN_SEGMENT_SAMPLES samples at the most, and what one list adds to that: a series may have more than
+ * fits memory.
+ */
 export async function* mergeSeries(sources: readonly SeriesSource[]): AsyncGenerator<readonly SeriesSamples[]> {
   const cursors = await openCursors(sources);
   let merged: SeriesSamples[] = [];
+  let samples = 0;
   while (cursors.length > 0) {
     let least = cursors[0].head.series;
     for (const { head: { series } } of cursors) if (compareSeries(series, least) < 0) least = series;
     for (const cursor of [...cursors]) {
       while (cursor.head.series.key === least.key) {
         merged.push(cursor.head);
+        samples += cursor.head.values.length;
+        if (merged.length >= BATCH || samples >= RUN_SEGMENT_SAMPLES) {
+          yield merged;
+          merged = [];
+          samples = 0;
+        }
         if (cursor.next()) continue;
         if (await cursor.refill()) continue;
         cursors.splice(cursors.indexOf(cursor), 1);
         break;
       }
     }
-    if (merged.length < BATCH) continue;
-    yield merged;
-    merged = [];
   }
   if (merged.length > 0) yield merged;
 }

@@ -13,6 +13,7 @@ import {
   type RunSegment,
 } from "../../format/run_footer.ts";
 import { mayCover, newerThan, ofSeries } from "../deletions.ts";
+import type { Round } from "../housekeeping/round.ts";
 import { openValue } from "../records.ts";
 import type { Run } from "../runs/run_list.ts";
 import { RunReader, type RunReaderOptions } from "../runs/run_reader.ts";
@@ -66,7 +67,7 @@ export function createPointMerger(reader: PointRuns, hourSamples = RUN_HOUR_SAMP
         await round.pace();
       }
       // Of equal times, what came later counts as later: runs were made before the segments that are left.
-      const lists = [...runs.map((run) => samplesOfRun(reader, run, sources)), [table.sorted()].values()];
+      const lists = [...runs.map((run) => samplesOfRun(round, reader, run, sources)), [table.sorted()].values()];
       const placed: PointRunSegment[] = [];
       const append = async (
         format: number,
@@ -88,12 +89,18 @@ export function createPointMerger(reader: PointRuns, hourSamples = RUN_HOUR_SAMP
   };
 }
 
-async function* samplesOfRun(reader: PointRuns, run: Run, { deletions, isKnownDamage }: MergeSources) {
+async function* samplesOfRun(
+  round: Round,
+  reader: PointRuns,
+  run: Run,
+  { deletions, isKnownDamage }: MergeSources,
+) {
   const own = newerThan(deletions, run.entry.versionstamp);
   try {
     for await (const [{ offset }, payload] of reader.open(run, await sampleSegments(reader, run))) {
       if (payload !== undefined) yield [...samplesOf(openPointSegment(payload), own)];
       else if (!isKnownDamage(run.id)) throw new DamagedError(`Cannot read the segment at ${offset}`);
+      await round.pace();
     }
   } catch (error) {
     throw sourceError(run.id, error);
