@@ -4,23 +4,14 @@
  *
  * @module
  */
-import { decodeTime } from "ulid";
 import { DeletionRecordSchema } from "../../../gen/sluice/store/v1/records_pb.ts";
-import {
-  COMPACT_AGE_MS,
-  COMPACT_BYTES,
-  COMPACT_MAX_SEGMENTS,
-  DAY,
-  DELETED_MS,
-  HOUR,
-  KV_MAX_CHECKS,
-} from "../../../limits.ts";
+import { COMPACT_BYTES, COMPACT_MAX_SEGMENTS, DAY, DELETED_MS, HOUR, KV_MAX_CHECKS } from "../../../limits.ts";
 import { FORMAT } from "../../format/value.ts";
 import { type ActiveDeletion, isOfAllTime, loadDeletions, mayCover, newerThan, ofSeries } from "../deletions.ts";
 import { deletion, type Round } from "../housekeeping/round.ts";
 import { deletedKey, hoursRange, seriesPrefix } from "../keys.ts";
 import { decodeSeries } from "../series_index.ts";
-import type { Entry } from "../kv.ts";
+import type { Entry, KvClient } from "../kv.ts";
 import { encodeRecord, openValue } from "../records.ts";
 import { daysWith, listRuns } from "../runs/run_list.ts";
 import type { Merger } from "./merger.ts";
@@ -43,11 +34,7 @@ export async function applyDeletions(steps: Steps, merger: Merger, tenant: strin
       if (!mayCover(newerThan(list, run.entry.versionstamp), run.minTime, run.maxTime)) continue;
       if (!await steps.makeRun(merger, { tenant, day, isDay: run.isDay }, [run], [])) isDone = false;
     }
-    const { batches, isYoung } = await holdingSegments(round, merger, tenant, day, list);
-    if (isYoung) isDone = false;
-    for (const batch of batches) {
-      if (!await steps.makeRun(merger, { tenant, day, isDay: false }, [], batch)) isDone = false;
-    }
+    if (!await rewriteSegments(steps, merger, tenant, day, list)) isDone = false;
   }
   if (!isDone) return;
   if (merger.kind === "points") await removeSeries(round, tenant, list);
@@ -76,40 +63,50 @@ async function removeSeries(round: Round, tenant: string, list: readonly ActiveD
   }
 }
 
-/** Segments of a day that have anything of what is deleted, as much at a time as one run takes. */
-async function holdingSegments(
-  round: Round,
-  { kind, format, mayHold }: Merger,
+/**
+ * Makes runs of a day's segments that have anything of what is deleted, each as soon as there is enough for it. Returns
+ * whether none is left.
+ */
+async function rewriteSegments(
+  steps: Steps,
+  merger: Merger,
   tenant: string,
   day: number,
   list: readonly ActiveDeletion[],
-): Promise<{ readonly batches: readonly Entry[][]; readonly isYoung: boolean }> {
-  const { kv, clock } = round.options;
-  const batches: Entry[][] = [];
-  let isYoung = false;
-  let bytes = Infinity;
-  for await (const page of kv.pages(hoursRange(kind, tenant, day * HOURS_OF_DAY, (day + 1) * HOURS_OF_DAY))) {
+): Promise<boolean> {
+  const { round } = steps;
+  const { kv } = round.options;
+  let isDone = true;
+  let batch: Entry[] = [];
+  let bytes = 0;
+  const rewrite = async () => {
+    if (batch.length > 0 && !await steps.makeRun(merger, { tenant, day, isDay: false }, [], batch)) isDone = false;
+    batch = [];
+    bytes = 0;
+  };
+  for await (const page of kv.pages(hoursRange(merger.kind, tenant, day * HOURS_OF_DAY, (day + 1) * HOURS_OF_DAY))) {
     for (const entry of page) {
-      const own = newerThan(list, entry.versionstamp);
-      if (own.length === 0) continue;
-      const holds = kv.decodeOrSkip(entry, () => {
-        const payload = openValue(format, 0, entry.value);
-        return payload !== undefined && mayHold(payload, own);
-      });
-      if (!holds) continue;
-      // Followers of logs have yet to read it.
-      if (decodeTime(entry.key[3] as string) + COMPACT_AGE_MS > clock.now()) {
-        isYoung = true;
+      // It unpacks each.
+      await round.pace();
+      if (!holdsAny(kv, merger, entry, newerThan(list, entry.versionstamp))) continue;
+      if (!steps.canMove(merger, entry)) {
+        isDone = false;
         continue;
       }
+      batch.push(entry);
       bytes += entry.value.length;
-      if (bytes > COMPACT_BYTES || batches.at(-1)!.length === COMPACT_MAX_SEGMENTS) {
-        batches.push([]);
-        bytes = entry.value.length;
-      }
-      batches.at(-1)!.push(entry);
+      if (bytes >= COMPACT_BYTES || batch.length === COMPACT_MAX_SEGMENTS) await rewrite();
     }
-    await round.pace();
   }
-  return { batches, isYoung };
+  await rewrite();
+  return isDone;
+}
+
+/** Whether a segment has anything that one of these holds for; what is damaged is in no answer. */
+function holdsAny(kv: KvClient, { format, mayHold }: Merger, entry: Entry, list: readonly ActiveDeletion[]): boolean {
+  if (list.length === 0) return false;
+  return kv.decodeOrSkip(entry, () => {
+    const payload = openValue(format, 0, entry.value);
+    return payload !== undefined && mayHold(payload, list);
+  }) ?? false;
 }
