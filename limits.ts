@@ -342,8 +342,18 @@ export const COMPACT_MAX_SEGMENTS = 450;
 export const COMPACT_BYTES = 1 * MIB;
 /** How old a segment must be, ms, before it may become part of a run: followers of logs have read it by then. */
 export const COMPACT_AGE_MS = 3 * MINUTE;
-/** Runs of a day that are merged at once: each has a segment of its own in memory, and one of them of a day a part. */
+/** Runs of a day that are merged at once: each has a segment of its own in memory, and the few of a day's form a part. */
 export const COMPACT_MAX_RUNS = 64;
+/**
+ * Bytes of a run of a day that is not over from which on it is no longer merged until then. Of smaller ones there are fewer
+ * than COMPACT_MAX_RUNS, for a question reads each; larger ones are written again once.
+ */
+export const COMPACT_SMALL_BYTES = 4 * MIB;
+/**
+ * How much of a run that is to be written again must come to it, as a part of it: what comes late to a day is a little each
+ * minute, for which all of the day is not to be written, and kept for RUN_KEPT_MS, each time.
+ */
+export const COMPACT_SHARE = 1 / 4;
 /** How long one round of housekeeping compacts, ms: then what has expired has its turn again. */
 export const COMPACT_ROUND_MS = 1 * MINUTE;
 /**
@@ -381,6 +391,11 @@ export const RUN_BLOOM_BYTES = 16 * KIB;
 export const RUN_SYNC_BYTES = 4 * MIB;
 /** Bytes of a run that are read at once. */
 export const RUN_READ_BYTES = 1 * MIB;
+/**
+ * Bytes of footers of runs that are merged, and so about of their footer, which is made and read in one piece: about four
+ * million log entries. Of more, a day has several runs.
+ */
+export const RUN_FOOTER_BYTES = 16 * MIB;
 /** Bytes of footers of runs that are kept in memory: those of a month of ten million entries. */
 export const RUN_FOOTER_CACHE_BYTES = 64 * MIB;
 /** How long the bytes of a run stay that another one took the place of, ms: a backup may take so long. */

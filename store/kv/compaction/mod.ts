@@ -4,7 +4,8 @@
  *
  * ```
  *   segments of an hour, in KV   -- COMPACT_SEGMENTS, or COMPACT_BYTES, of them, or the hour is over -->  a run
- *   the day is over, and some hours have passed: its runs, and segments that are left  -->  one run of the day
+ *   COMPACT_MAX_RUNS small runs of a day that is not over                              -->  a larger run
+ *   the day is over, and some hours have passed: its runs, and segments that are left  -->  one run of the day, or a few
  * ```
  *
  * A run takes the place of what it was made of in one atomic operation, which checks the lease. Whoever dies before leaves
@@ -14,21 +15,14 @@
  * @module
  */
 import type { Clock } from "../../../clock.ts";
-import {
-  COMPACT_AGE_MS,
-  COMPACT_BYTES,
-  COMPACT_MAX_RUNS,
-  COMPACT_MAX_SEGMENTS,
-  COMPACT_SEGMENTS,
-  DAY,
-  HOUR,
-} from "../../../limits.ts";
+import { COMPACT_AGE_MS, COMPACT_BYTES, COMPACT_MAX_SEGMENTS, COMPACT_SEGMENTS, DAY, HOUR } from "../../../limits.ts";
 import type { Round } from "../housekeeping/round.ts";
 import { tenantsOf } from "../housekeeping/walk.ts";
 import { hoursRange, type RunKind } from "../keys.ts";
 import type { Entry } from "../kv.ts";
-import { daysWith, listRuns, type Run } from "../runs/run_list.ts";
+import { daysWith, listRuns } from "../runs/run_list.ts";
 import { applyDeletions } from "./deletions.ts";
+import { chooseOfDay, chooseSmall } from "./choice.ts";
 import { KnownDamage } from "./damage.ts";
 import type { Merger } from "./merger.ts";
 import { Steps, StepsOver } from "./steps.ts";
@@ -105,27 +99,21 @@ export class Compaction {
     await compact();
   }
 
-  /** Makes one run of each day that is over. */
+  /** Merges the runs of each day, as far as that is worthwhile: one step of each day, so that all have their turn. */
   async #compactDays(steps: Steps, merger: Merger, tenant: string): Promise<void> {
-    const { round } = steps;
-    const { kv, clock } = round.options;
+    const { kv, clock } = steps.round.options;
     const end = Math.floor((clock.now() - this.options.coldAfter) / DAY);
-    for await (const day of daysWith(kv, merger.kind, tenant, 0, end)) {
+    for await (const day of daysWith(kv, merger.kind, tenant, 0, Infinity)) {
       const { runs } = await listRuns(kv, merger.kind, tenant, day, day + 1);
-      const ofDay = runs.filter(({ id }) => !this.#damage.has(id));
-      const segments = await this.#segmentsOf(steps, merger, tenant, day);
-      if (!this.#isWorthwhile(ofDay, segments.length)) continue;
-      // The smallest: a large one is not written again for each of many small ones. In the order in which they were made,
-      // for of equal times what came later counts as later.
-      const chosen = ofDay.toSorted((a, b) => a.size - b.size).slice(0, COMPACT_MAX_RUNS)
-        .sort((a, b) => a.id < b.id ? -1 : 1);
-      await steps.makeRun(merger, { tenant, day, isDay: chosen.length === ofDay.length }, chosen, segments);
+      const intact = runs.filter(({ id }) => !this.#damage.has(id));
+      const segments = day < end ? await this.#segmentsOf(steps, merger, tenant, day) : [];
+      const bytes = segments.reduce((sum, { value }) => sum + value.length, 0);
+      const loose = { bytes, isEnough: segments.length >= this.options.compactFrom };
+      const choice = day < end ? chooseOfDay(intact, loose) : chooseSmall(intact);
+      if (choice !== undefined) {
+        await steps.makeRun(merger, { tenant, day, isDay: choice.isDay }, choice.runs, segments);
+      }
     }
-  }
-
-  /** Whether a day that is over is to be written again. */
-  #isWorthwhile(runs: readonly Run[], segments: number): boolean {
-    return runs.length > 1 || segments >= this.options.compactFrom || runs.length === 1 && !runs[0].isDay;
   }
 
   /** What is left of a day's segments, as much as is taken at once. */

@@ -1,12 +1,13 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { unavailable } from "../../../errors.ts";
-import { COMPACT_BYTES, COMPACT_FEW, COMPACT_SEGMENTS, DAY, HOUR, MINUTE } from "../../../limits.ts";
+import { COMPACT_BYTES, COMPACT_FEW, COMPACT_MAX_RUNS, COMPACT_SEGMENTS, DAY, HOUR, MINUTE } from "../../../limits.ts";
 import { toLogColumns } from "../../../store/format/log_columns.ts";
 import type { Kv } from "../../../store/kv/kv.ts";
+import { EVERY_ENTRY } from "../../../store/log_condition.ts";
 import { systemPlatform } from "../../../store/platform.ts";
 import { openStores } from "../../../store/open.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
-import { openTestStores } from "../../support/stores.ts";
+import { NEVER, openTestStores } from "../../support/stores.ts";
 import { storesConfig } from "../../upgrade/content.ts";
 import { Random } from "../format/random.ts";
 
@@ -67,6 +68,22 @@ Deno.test("Compaction: of an hour that is not over, COMPACT_BYTES of segments ar
   let left = 0;
   for await (const { value } of stores.db.list<Uint8Array>({ prefix: ["logs"] })) left += value.length;
   assertLess(left, COMPACT_BYTES);
+});
+
+Deno.test("Compaction: the runs of a day that is not over are merged once there are COMPACT_MAX_RUNS", async () => {
+  using stores = await openTestStores();
+  const { clock } = stores;
+  const begin = Math.floor(clock.now() / DAY) * DAY;
+  clock.advance(begin + 3 * HOUR - clock.now());
+  for (let i = 1; i <= COMPACT_MAX_RUNS; i++) {
+    await writeSegments(stores, begin + HOUR, COMPACT_FEW);
+    clock.advance(5 * MINUTE);
+    const { runs } = await stores.keepHouse();
+    assertEquals([runs, await keysOf(stores, "run")], i < COMPACT_MAX_RUNS ? [1, i] : [2, 1]);
+  }
+  const search = { where: EVERY_ENTRY, from: 0, to: clock.now(), newestFirst: true, limit: 1000 };
+  const { hits } = await stores.logs.search("t", search, NEVER);
+  assertEquals(hits.length, COMPACT_MAX_RUNS * COMPACT_FEW);
 });
 
 Deno.test("Compaction: at the floor of free space nothing is moved, and afterwards it is", async () => {
