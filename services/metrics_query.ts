@@ -64,9 +64,11 @@ export function createMetricsQueries({ points, clock, slots }: MetricsQueryOptio
       request: QueryMetricsRequest,
       call: Call,
     ): Promise<MessageInitShape<typeof QueryMetricsResponseSchema>> {
-      const { query, asked, width } = parse(request, clock.now());
+      const now = clock.now();
+      const { query, asked } = parse(request, now);
       using _slot = slots.take();
       const result = await points.query(call.tenant, query, call.signal);
+      const width = widths(query, result.from, now);
       return { series: result.series.map((found) => resultMessage(found, asked, width)), ...segmentCounts(result) };
     },
 
@@ -74,10 +76,12 @@ export function createMetricsQueries({ points, clock, slots }: MetricsQueryOptio
       request: QueryMetricsRequest,
       call: Call,
     ): AsyncGenerator<MessageInitShape<typeof QueryMetricsResponseSchema>> {
-      const { query, asked, width } = parse(request, clock.now());
+      const now = clock.now();
+      const { query, asked } = parse(request, now);
       using _slot = slots.take();
       const limits = { series: MAX_STREAMED_SERIES, buckets: MAX_STREAMED_BUCKETS };
       const result = await points.query(call.tenant, { ...query, limits }, call.signal);
+      const width = widths(query, result.from, now);
       for (const series of inParts(result.series)) {
         yield { series: series.map((found) => resultMessage(found, asked, width)) };
         call.signal.throwIfAborted();
@@ -127,19 +131,18 @@ function parse(request: QueryMetricsRequest, now: number) {
       throw invalidArgument("aggregations", `must be known ones: current value is ${aggregation}`);
     }
   }
-  const range = queryRange(request, now);
   const query: MetricsQuery = {
-    ...{ ...filter(request), ...range, step, quantiles },
+    ...{ ...filter(request), ...queryRange(request, now), step, quantiles },
     increase: asked.has(Aggregation.INCREASE) || asked.has(Aggregation.RATE),
     groupBy: groupBy.length === 0 ? undefined : groupBy.map(groupKey),
   };
-  const end = Math.min(range.to, now);
-  /** Milliseconds of a bucket that are in the range and have passed. */
-  const width = (start: number) => {
-    const last = step === 0 ? end : Math.min(start + step, end);
-    return last - Math.max(start, range.from);
-  };
-  return { query, asked, width };
+  return { query, asked };
+}
+
+/** Milliseconds of a bucket that are in the range, of which nothing is kept before `from`, and have passed. */
+function widths({ to, step }: MetricsQuery, from: number, now: number): Width {
+  const end = Math.min(to, now);
+  return (start) => (step === 0 ? end : Math.min(start + step, end)) - Math.max(start, from);
 }
 
 function groupKey(name: string): GroupKey {

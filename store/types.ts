@@ -88,6 +88,8 @@ export interface BucketResult {
 
 export interface MetricsResult {
   readonly series: readonly { readonly series: Series; readonly buckets: readonly BucketResult[] }[];
+  /** Beginning of the range as far as it is within retention, ms since the epoch. */
+  readonly from: number;
   readonly opened: number;
   readonly skipped: number;
   /** Segments that are damaged: what they held is in no bucket. */

@@ -107,7 +107,7 @@ export class PointCollector {
   }
 
   result(): MetricsResult {
-    const { opened, skipped, damaged } = this;
+    const { from, opened, skipped, damaged } = this;
     const series = [...this.#found.values()].filter(({ buckets }) => buckets.size > 0).map((found) => {
       const increases = this.#increases(found);
       const buckets = [...found.buckets].sort(([a], [b]) => a - b).map(([start, r]) => ({
@@ -122,7 +122,7 @@ export class PointCollector {
       }));
       return { series: found.series, buckets };
     });
-    return { series, opened, skipped, damaged };
+    return { series, from, opened, skipped, damaged };
   }
 
   #partsOf(segment: PointSegment, deletions: readonly ActiveDeletion[]): Part[] {
