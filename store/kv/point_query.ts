@@ -17,9 +17,9 @@ import type { MetricsQuery, MetricsResult } from "../types.ts";
 import type { PointRuns } from "./compaction/points.ts";
 import { type ActiveDeletion, loadDeletions, newerThan } from "./deletions.ts";
 import { hoursRange } from "./keys.ts";
-import type { KvClient } from "./kv.ts";
+import type { Entry, KvClient } from "./kv.ts";
 import { PointCollector } from "./point_collector.ts";
-import { intact, openValue } from "./records.ts";
+import { openValue } from "./records.ts";
 import { daysWith, listRuns, readStable, type Run, type RunList } from "./runs/run_list.ts";
 
 export interface PointQueryOptions {
@@ -101,17 +101,22 @@ class DayReader {
     for await (const [, payload] of runs.open(run, samples)) {
       signal.throwIfAborted();
       if (payload === undefined) this.#found.damaged++;
-      else this.#found.addSegment(openPointSegment(payload), deletions);
+      else this.#addSegment(run.entry, () => payload, deletions);
     }
   }
 
   /** What rollups of hours say; undefined if one is damaged, for the samples say the same. */
   async #hoursOf(run: Run, segments: readonly PointRunSegment[]): Promise<PointCollector | undefined> {
+    const { options: { kv, runs }, signal } = this;
     const found = this.all.fork();
-    for await (const [, payload] of this.options.runs.open(run, segments)) {
-      this.signal.throwIfAborted();
+    for await (const [, payload] of runs.open(run, segments)) {
+      signal.throwIfAborted();
       if (payload === undefined) return undefined;
-      intact(() => found.addHours(new HourRollups(payload)));
+      const isIntact = kv.decodeOrSkip(run.entry, () => {
+        found.addHours(new HourRollups(payload));
+        return true;
+      });
+      if (!isIntact) return undefined;
     }
     return found;
   }
@@ -125,15 +130,20 @@ class DayReader {
     for await (const page of kv.pages(hoursRange("points", tenant, first, end))) {
       signal.throwIfAborted();
       for (const entry of page) {
-        const isIntact = kv.decodeOrSkip(entry, () => {
-          const payload = openValue(FORMAT.pointSegment, clock.now(), entry.value);
-          const deletions = newerThan(this.deletions, entry.versionstamp!);
-          if (payload) this.#found.addSegment(openPointSegment(payload), deletions);
-          return true;
-        });
-        if (isIntact === undefined) this.#found.damaged++;
+        const deletions = newerThan(this.deletions, entry.versionstamp!);
+        this.#addSegment(entry, () => openValue(FORMAT.pointSegment, clock.now(), entry.value), deletions);
       }
     }
+  }
+
+  /** Adds what stands under a key, or in the run that it names: nothing if that is expired or damaged. */
+  #addSegment(entry: Entry, open: () => Uint8Array | undefined, deletions: readonly ActiveDeletion[]): void {
+    const isIntact = this.options.kv.decodeOrSkip(entry, () => {
+      const payload = open();
+      if (payload) this.#found.addSegment(openPointSegment(payload), deletions);
+      return true;
+    });
+    if (!isIntact) this.#found.damaged++;
   }
 }
 

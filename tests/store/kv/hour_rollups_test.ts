@@ -1,8 +1,11 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { DAY, HOUR, MINUTE, RUN_HOUR_SAMPLES } from "../../../limits.ts";
+import { createPointRuns } from "../../../store/kv/compaction/points.ts";
 import { listRuns } from "../../../store/kv/runs/run_list.ts";
 import { checkStore, type Finding } from "../../../store/check/check.ts";
+import type { PointRunSegment } from "../../../store/format/run_footer.ts";
 import { makeSeries } from "../../../store/format/series.ts";
+import { decodeValue, encodeValue } from "../../../store/format/value.ts";
 import type { MetricsQuery, Series } from "../../../store/types.ts";
 import { NEVER, openTestStores } from "../../support/stores.ts";
 
@@ -148,4 +151,40 @@ Deno.test("Rollups of hours that are damaged: the samples answer, and the check 
   const findings: Finding[] = [];
   await checkStore(stores, (finding) => findings.push(finding));
   assertEquals(findings.length, 1);
+});
+
+/** Makes the end of one segment of the day's run such that no decoder takes it, in an envelope that is right. */
+async function spoil({ kv, blobs }: Stores, day: number, choose: (segment: PointRunSegment) => boolean): Promise<void> {
+  const { runs: [run] } = await listRuns(kv, "points", "t", day / DAY, day / DAY + 1);
+  const { offset, length } = (await createPointRuns({ kv, blobs }).segments(run)).find(choose)!;
+  for await (const part of blobs.read(run.id, run.pieces, { start: offset, end: offset + length })) {
+    const { format, expires, payload } = decodeValue(part);
+    part.set(encodeValue(format, expires, payload.fill(0xff, payload.length >> 1)));
+  }
+}
+
+Deno.test("Rollups of hours that cannot be decoded: the samples answer", async () => {
+  const every = 30_000;
+  const { stores, day } = await openDay(every);
+  using _ = stores;
+  await spoil(stores, day, ({ samples }) => samples === 0);
+  assertGreater(await verify(stores, day, { ...SUMMARY, from: day, to: day + DAY }, every), 0);
+  assertGreater(stores.damaged.length, 0);
+});
+
+Deno.test("A segment of a run that cannot be decoded is left out, and counted", async () => {
+  const every = 10_000;
+  const { stores, day } = await openDay(every);
+  using _ = stores;
+  const query = { ...SUMMARY, from: day, to: day + DAY, step: 0, quantiles: [0.5] };
+  const ask = async () => {
+    const { series, opened, damaged } = await stores.points.query("t", query, NEVER);
+    return { count: series.reduce((sum, { buckets: [{ count }] }) => sum + count, 0), opened, damaged };
+  };
+  const whole = await ask();
+  assertEquals([whole.count, whole.damaged, stores.damaged], [SERIES.length * DAY / every, 0, []]);
+  await spoil(stores, day, ({ samples }) => samples > 0);
+  const rest = await ask();
+  assertEquals([rest.opened, rest.damaged, stores.damaged.length], [whole.opened - 1, 1, 1]);
+  assert(rest.count > 0 && rest.count < whole.count);
 });
