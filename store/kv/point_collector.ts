@@ -9,6 +9,7 @@ import { makeSeries, matches } from "../format/series.ts";
 import type { HourRollups } from "../format/hour_rollups.ts";
 import type { PointSegment } from "../format/point_segment.ts";
 import { Rollup } from "../format/rollup.ts";
+import { sortByTime } from "../format/time_sort.ts";
 import type { GroupKey, MetricsQuery, MetricsResult, Series } from "../types.ts";
 import { type ActiveDeletion, ofSeries, withoutDeleted } from "./deletions.ts";
 
@@ -60,9 +61,9 @@ export class PointCollector {
     const isMeant = segment.minTime < this.to && segment.maxTime >= this.from;
     const parts = isMeant ? this.#partsOf(segment, deletions) : [];
     for (const { series, content } of parts) {
-      const found = this.#series(series);
-      if (content instanceof Rollup) this.#bucket(found, this.#start(segment.minTime)).merge(content);
-      else this.#addColumns(found, series, content);
+      if (content instanceof Rollup) {
+        this.#bucket(this.#series(series), this.#start(segment.minTime)).merge(content);
+      } else this.#addColumns(series, content);
     }
     if (parts.length > 0) this.opened++;
     else this.skipped++;
@@ -82,10 +83,9 @@ export class PointCollector {
     for (let i = 0; i < segment.seriesCount; i++) {
       const series = segment.series(i);
       if (!matches(series, this.query)) continue;
-      const found = this.#series(series);
       for (const [hour, rollup] of segment.rollups(i)) {
-        if (hour >= this.from && hour < this.to) this.#bucket(found, this.#start(hour)).merge(rollup);
         this.#count(1);
+        if (hour >= this.from && hour < this.to) this.#bucket(this.#series(series), this.#start(hour)).merge(rollup);
       }
       isOpened = true;
     }
@@ -108,7 +108,7 @@ export class PointCollector {
 
   result(): MetricsResult {
     const { from, opened, skipped, damaged } = this;
-    const series = [...this.#found.values()].filter(({ buckets }) => buckets.size > 0).map((found) => {
+    const series = Array.from(this.#found.values(), (found) => {
       const increases = this.#increases(found);
       const buckets = [...found.buckets].sort(([a], [b]) => a - b).map(([start, r]) => ({
         start,
@@ -146,14 +146,20 @@ export class PointCollector {
     return rollup && (this.query.quantiles.length === 0 || rollup.sketch) ? rollup : undefined;
   }
 
-  #addColumns(found: Found, series: Series, samples: Samples): void {
-    const { timestamps, values } = samples;
+  /** Adds what is in the range; a series that has nothing there has no part in the answer. */
+  #addColumns(series: Series, { timestamps, values }: Samples): void {
     this.#count(values.length);
-    if (this.query.increase) this.#keep(found, series.key, samples);
-    for (let j = 0; j < timestamps.length; j++) {
-      const t = timestamps[j];
-      if (t >= this.from && t < this.to) this.#bucket(found, this.#start(t)).add(t, values[j]);
+    const first = firstFrom(timestamps, this.from);
+    const end = firstFrom(timestamps, this.to);
+    if (first === end) return;
+    const found = this.#series(series);
+    if (this.query.increase) {
+      this.#keep(found, series.key, {
+        timestamps: timestamps.subarray(first, end),
+        values: values.subarray(first, end),
+      });
     }
+    for (let j = first; j < end; j++) this.#bucket(found, this.#start(timestamps[j])).add(timestamps[j], values[j]);
   }
 
   /** Counts samples that are read one by one. */
@@ -198,38 +204,29 @@ export class PointCollector {
     return this.query.limits ?? { series: MAX_QUERY_SERIES, buckets: MAX_QUERY_BUCKETS };
   }
 
-  /** Keeps what is of the range: of one series it comes in any order. */
-  #keep(found: Found, key: string, { timestamps, values }: Samples): void {
-    const first = timestamps.findIndex((t) => t >= this.from);
-    if (first < 0) return;
-    const past = timestamps.findIndex((t) => t >= this.to);
-    const end = past < 0 ? timestamps.length : past;
-    this.#samples += end - first;
+  /** Keeps samples of one series: they come in any order. */
+  #keep(found: Found, key: string, samples: Samples): void {
+    this.#samples += samples.values.length;
     if (this.#samples > MAX_INCREASE_SAMPLES) {
       throw overLimit(
         `The query for increases reads more than ${MAX_INCREASE_SAMPLES} samples: take a shorter range or fewer series`,
       );
     }
-    const part = { timestamps: timestamps.subarray(first, end), values: values.subarray(first, end) };
     const parts = found.samples.get(key);
-    if (parts) parts.push(part);
-    else found.samples.set(key, [part]);
+    if (parts) parts.push(samples);
+    else found.samples.set(key, [samples]);
   }
 
   /** How much the series of a group rose, by the beginning of the bucket. */
   #increases({ samples }: Found): Map<number, number> {
     const increases = new Map<number, number>();
     for (const parts of samples.values()) {
-      const ordered = parts.flatMap(({ timestamps, values }) =>
-        Array.from(timestamps, (t, j) => [t, values[j]] as const)
-      )
-        .sort(([a], [b]) => a - b);
-      for (let j = 1; j < ordered.length; j++) {
-        const [time, value] = ordered[j];
-        const before = ordered[j - 1][1];
-        const start = this.#start(time);
+      const { timestamps, values } = inOrder(parts);
+      for (let j = 1; j < values.length; j++) {
+        const start = this.#start(timestamps[j]);
         // A counter that begins anew begins at 0.
-        increases.set(start, (increases.get(start) ?? 0) + (value >= before ? value - before : value));
+        const rise = values[j] >= values[j - 1] ? values[j] - values[j - 1] : values[j];
+        increases.set(start, (increases.get(start) ?? 0) + rise);
       }
     }
     return increases;
@@ -249,6 +246,32 @@ export class PointCollector {
     }
     return bucket;
   }
+}
+
+/** Where the samples begin that are not before `time`, of those in the order of time. */
+function firstFrom(timestamps: Float64Array, time: number): number {
+  let first = 0, end = timestamps.length;
+  while (first < end) {
+    const middle = (first + end) >>> 1;
+    if (timestamps[middle] < time) first = middle + 1;
+    else end = middle;
+  }
+  return first;
+}
+
+/** All samples of a series by time; of equal times, in the order of the parts. */
+function inOrder(parts: readonly Samples[]): Samples {
+  const length = parts.reduce((sum, { values }) => sum + values.length, 0);
+  const timestamps = new Float64Array(length);
+  const values = new Float64Array(length);
+  let at = 0;
+  for (const part of parts) {
+    timestamps.set(part.timestamps, at);
+    values.set(part.values, at);
+    at += part.values.length;
+  }
+  sortByTime(timestamps, values);
+  return { timestamps, values };
 }
 
 /** What a series has of the names that it is grouped by. */

@@ -1,4 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { DAY, HOUR, MINUTE, SERIES_RESERVATION_MS } from "../../../limits.ts";
 import { makeSeries } from "../../../store/format/series.ts";
 import type { MetricsQuery, PointBatch, Series } from "../../../store/types.ts";
@@ -219,4 +220,22 @@ Deno.test("PointStore: series that came together and are due together are writte
   await writer.flush();
   const query = { ...all, metric: "m1999", from: first, to: now + 1 };
   assertEquals((await stores.points.query("t", query, NEVER)).series[0].buckets[0].count, 2);
+});
+
+Deno.test("PointStore.query() counts no series that has nothing in the range, or nothing that is not deleted", async () => {
+  using stores = await openTestStores();
+  const hour = Math.floor(stores.clock.now() / HOUR) * HOUR;
+  const series = Array.from({ length: 10 }, (_, i) => makeSeries(`s${i}`, "x", {}));
+  await write(stores, series.map((s, i) => [s, hour + i, i]));
+  const query = { ...all, metric: "x", from: hour, to: hour + HOUR, limits: { series: 3, buckets: 100 } };
+  const found = async (change: Partial<MetricsQuery>) => {
+    const { series } = await stores.points.query("t", { ...query, ...change }, NEVER);
+    return series.map(({ series: { source } }) => source);
+  };
+  const error = await assertRejects(() => found({}), ConnectError, "more than 3 series");
+  assertEquals(error.code, Code.ResourceExhausted);
+  assertEquals(await found({ to: hour + 3 }), ["s0", "s1", "s2"]);
+  assertEquals(await found({ from: hour + 8, increase: true }), ["s8", "s9"]);
+  await stores.deletions.add("t", { kind: "points", from: hour, to: hour + 8, tags: [] });
+  assertEquals(await found({}), ["s8", "s9"]);
 });
