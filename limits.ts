@@ -246,8 +246,15 @@ export const MAX_PAGE_SIZE = 1000;
 export const DEFAULT_PAGE_SIZE = 100;
 /** Series in the answer to a query of metrics. */
 export const MAX_QUERY_SERIES = 1000;
-/** Buckets in the answer to a query of metrics, of all series together. Each holds a sketch while it is made. */
+/** Buckets in the answer to a query of metrics, of all series together. */
 export const MAX_QUERY_BUCKETS = 100_000;
+/**
+ * Bytes of the sketches of a query of metrics, of all buckets together: 100,000 buckets of 60 samples, or 6,000 that have
+ * samples in every bin of eight decades.
+ */
+export const MAX_QUERY_SKETCH_BYTES = 256 * MIB;
+/** How long a query of metrics may keep others on its thread waiting, ms, give or take a segment. */
+export const QUERY_TURN_MS = 5;
 /** Quantiles in a query of metrics. */
 export const MAX_QUERY_QUANTILES = 16;
 /** Series, and buckets, of a query whose answer comes in parts: some 200 MiB. */
@@ -260,6 +267,8 @@ export const MAX_GROUP_BY = 8;
 /** Samples that a query reads, and entries that a search does: some ten seconds of a core. */
 export const MAX_READ_SAMPLES = 500_000_000;
 export const MAX_READ_ENTRIES = 3_000_000;
+/** Segments that a query of metrics reads, whether they have what it asks for or not: some twenty seconds of a core. */
+export const MAX_READ_SEGMENTS = 100_000;
 /** Samples that a query for increases takes: they are put in order before, at 16 bytes each. */
 export const MAX_INCREASE_SAMPLES = 4_000_000;
 /** Words, and fields, in a search: each is looked for in every entry that the others leave. */

@@ -26,9 +26,10 @@ import type {
   BucketResult,
   GroupKey,
   MetricsQuery,
-  MetricsResult,
+  MetricsRead,
   PointStore,
   Series,
+  SeriesBuckets,
   SeriesFilter,
 } from "../store/types.ts";
 import type { Call } from "./call.ts";
@@ -45,8 +46,6 @@ export interface MetricsQueryOptions {
 
 export type MetricsQueries = ReturnType<typeof createMetricsQueries>;
 
-/** A result of one series, or a part of it. */
-type SeriesBuckets = MetricsResult["series"][number];
 type Width = (start: number) => number;
 
 const DEFAULT_AGGREGATIONS = [
@@ -80,13 +79,13 @@ export function createMetricsQueries({ points, clock, slots }: MetricsQueryOptio
       const { query, asked } = parse(request, now);
       using _slot = slots.take();
       const limits = { series: MAX_STREAMED_SERIES, buckets: MAX_STREAMED_BUCKETS };
-      const result = await points.query(call.tenant, { ...query, limits }, call.signal);
-      const width = widths(query, result.from, now);
-      for (const series of inParts(result.series)) {
-        yield { series: series.map((found) => resultMessage(found, asked, width)) };
+      const found = await points.queryParts(call.tenant, { ...query, limits }, METRICS_PART_BUCKETS, call.signal);
+      const width = widths(query, found.from, now);
+      for await (const part of found.parts) {
+        yield { series: part.map((series) => resultMessage(series, asked, width)) };
         call.signal.throwIfAborted();
       }
-      yield segmentCounts(result);
+      yield segmentCounts(found);
     },
 
     async listSeries(
@@ -150,30 +149,11 @@ function groupKey(name: string): GroupKey {
   return { type: "tag", name: name.startsWith("tag:") ? name.slice("tag:".length) : name };
 }
 
-/** Results in parts of about METRICS_PART_BUCKETS. */
-function* inParts(series: MetricsResult["series"]): Generator<SeriesBuckets[]> {
-  let part: SeriesBuckets[] = [];
-  let count = 0;
-  for (const { series: own, buckets } of series) {
-    for (let at = 0; at < buckets.length;) {
-      const some = buckets.slice(at, at + METRICS_PART_BUCKETS - count);
-      part.push({ series: own, buckets: some });
-      at += some.length;
-      count += some.length;
-      if (count < METRICS_PART_BUCKETS) continue;
-      yield part;
-      part = [];
-      count = 0;
-    }
-  }
-  if (part.length > 0) yield part;
-}
-
 function resultMessage({ series, buckets }: SeriesBuckets, asked: ReadonlySet<Aggregation>, width: Width) {
   return { series: seriesMessage(series), buckets: buckets.map((bucket) => bucketMessage(bucket, asked, width)) };
 }
 
-function segmentCounts({ opened, skipped, damaged }: MetricsResult) {
+function segmentCounts({ opened, skipped, damaged }: MetricsRead) {
   return { segmentsOpened: BigInt(opened), segmentsSkipped: BigInt(skipped), segmentsDamaged: BigInt(damaged) };
 }
 

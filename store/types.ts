@@ -86,8 +86,14 @@ export interface BucketResult {
   readonly increase: number;
 }
 
-export interface MetricsResult {
-  readonly series: readonly { readonly series: Series; readonly buckets: readonly BucketResult[] }[];
+/** Buckets of a series, or of a group of them, in the order of time. */
+export interface SeriesBuckets {
+  readonly series: Series;
+  readonly buckets: readonly BucketResult[];
+}
+
+/** What a query has read. */
+export interface MetricsRead {
   /** Beginning of the range as far as it is within retention, ms since the epoch. */
   readonly from: number;
   readonly opened: number;
@@ -96,9 +102,20 @@ export interface MetricsResult {
   readonly damaged: number;
 }
 
+export interface MetricsResult extends MetricsRead {
+  readonly series: readonly SeriesBuckets[];
+}
+
+export interface MetricsParts extends MetricsRead {
+  /** Each is worked out when it is taken, and can be taken once. The buckets of a series may be in several. */
+  readonly parts: AsyncIterable<readonly SeriesBuckets[]>;
+}
+
 export interface PointStore {
   writer(tenant: string, stream?: Stream): PointWriter;
   query(tenant: string, query: MetricsQuery, signal: AbortSignal): Promise<MetricsResult>;
+  /** The same, in parts of `most` buckets. */
+  queryParts(tenant: string, query: MetricsQuery, most: number, signal: AbortSignal): Promise<MetricsParts>;
   /** Series in the order of their ids, after the id `after`. */
   series(
     tenant: string,

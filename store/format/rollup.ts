@@ -48,6 +48,11 @@ export class Rollup {
     return rollup;
   }
 
+  /** Bytes of memory that what quantiles need takes, about. */
+  get bytes(): number {
+    return this.sketch?.bytes ?? 0;
+  }
+
   /** Adds a sample; `timestamp` in ms since the epoch. */
   add(timestamp: number, value: number): void {
     if (this.count === 0 || timestamp >= this.lastTime) {
@@ -77,17 +82,19 @@ export class Rollup {
   }
 
   /**
-   * The value of rank floor(q * (count - 1)) in ascending order, counted from 0: the lowest and the highest exactly,
-   * others as Sketch tells them. NaN without values or sketch.
+   * For each of `quantiles` the value of rank floor(q * (count - 1)) in ascending order, counted from 0: the lowest and the
+   * highest exactly, others as Sketch tells them. NaN without values or sketch.
    *
-   * @param q From 0 to 1.
+   * @param quantiles From 0 to 1, in any order.
    */
-  quantile(q: number): number {
-    if (this.sketch === undefined || this.count === 0) return NaN;
-    const rank = Math.floor(q * (this.count - 1));
-    if (rank === 0) return this.min;
-    if (rank === this.count - 1) return this.max;
-    return Math.min(Math.max(this.sketch.quantile(q), this.min), this.max);
+  quantiles(quantiles: readonly number[]): number[] {
+    const { sketch, min, max, count } = this;
+    if (sketch === undefined || count === 0) return quantiles.map(() => NaN);
+    return sketch.quantiles(quantiles).map((value, i) => {
+      const rank = Math.floor(quantiles[i] * (count - 1));
+      if (rank === 0) return min;
+      return rank === count - 1 ? max : Math.min(Math.max(value, min), max);
+    });
   }
 
   encode(): Uint8Array<ArrayBuffer> {

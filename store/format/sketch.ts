@@ -33,6 +33,9 @@ const MIN_VALUE = 2 ** -1022;
 /** Indexes run from -(OFFSET - 1) to OFFSET - 1, so that keys of positive values are positive. */
 const OFFSET = Math.ceil(1022 * Math.LN2 * BINS_PER_LOG) + 100;
 const MAX_KEY = 2 * OFFSET;
+/** What a sketch takes in V8, and each bin in a Map, which has room for up to twice as many. */
+const EMPTY_BYTES = 350;
+const BIN_BYTES = 40;
 
 /** Counts of values by their logarithm, from which quantiles are told within a relative error of SKETCH_ERROR. */
 export class Sketch {
@@ -49,6 +52,11 @@ export class Sketch {
     return this.#bins.size;
   }
 
+  /** Bytes of memory that it takes, about. */
+  get bytes(): number {
+    return EMPTY_BYTES + this.#bins.size * BIN_BYTES;
+  }
+
   /** @throws {RangeError} If `value` is not finite. */
   add(value: number): void {
     if (value - value !== 0) throw new RangeError(`Cannot add to a sketch: current value is ${value}`);
@@ -61,31 +69,34 @@ export class Sketch {
   }
 
   /**
-   * The value of rank floor(q * (count - 1)) in ascending order, counted from 0, within a relative error of
-   * SKETCH_ERROR; NaN if there are no values. The bound does not hold for values in bins that were merged for want of
-   * room.
+   * For each of `quantiles` the value of rank floor(q * (count - 1)) in ascending order, counted from 0, within a relative
+   * error of SKETCH_ERROR; NaN if there are no values. The bound does not hold for values in bins that were merged for want
+   * of room.
    *
-   * @param q From 0 to 1.
+   * @param quantiles From 0 to 1, in any order.
    */
-  quantile(q: number): number {
-    const rank = Math.floor(q * (this.#count - 1));
-    let below = 0;
-    for (const [key, count] of this.#sorted()) {
-      below += count;
-      if (below > rank) return binValue(key);
+  quantiles(quantiles: readonly number[]): number[] {
+    const ranks = quantiles.map((q) => Math.floor(q * (this.#count - 1)));
+    const ascending = Array.from(ranks.keys()).sort((a, b) => ranks[a] - ranks[b]);
+    const values = new Array<number>(ranks.length).fill(NaN);
+    let below = 0, found = 0;
+    for (const key of this.#sortedKeys()) {
+      below += this.#bins.get(key)!;
+      for (; found < ranks.length && ranks[ascending[found]] < below; found++) values[ascending[found]] = binValue(key);
+      if (found === ranks.length) break;
     }
-    return NaN;
+    return values;
   }
 
   encode(): Uint8Array<ArrayBuffer> {
-    const bins = this.#sorted();
-    const out = new ByteWriter(16 + bins.length * 3);
-    out.varint(bins.length);
+    const keys = this.#sortedKeys();
+    const out = new ByteWriter(16 + keys.length * 3);
+    out.varint(keys.length);
     let before: number | undefined;
-    for (const [key, count] of bins) {
+    for (const key of keys) {
       if (before === undefined) out.signed(key);
       else out.varint(key - before - 1);
-      out.varint(count);
+      out.varint(this.#bins.get(key)!);
       before = key;
     }
     return out.finish();
@@ -129,9 +140,9 @@ export class Sketch {
     this.#bins.set(keys[excess], merged);
   }
 
-  #sorted(): [key: number, count: number][] {
+  #sortedKeys(): Int32Array {
     this.#collapse();
-    return Array.from(this.#bins).sort(([a], [b]) => a - b);
+    return Int32Array.from(this.#bins.keys()).sort();
   }
 }
 

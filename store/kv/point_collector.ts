@@ -4,28 +4,24 @@
  * @module
  */
 import { overLimit } from "../../errors.ts";
-import { DAY, HOUR, MAX_INCREASE_SAMPLES, MAX_QUERY_BUCKETS, MAX_QUERY_SERIES } from "../../limits.ts";
+import {
+  DAY,
+  HOUR,
+  MAX_INCREASE_SAMPLES,
+  MAX_QUERY_BUCKETS,
+  MAX_QUERY_SERIES,
+  MAX_QUERY_SKETCH_BYTES,
+  MIB,
+} from "../../limits.ts";
 import { makeSeries, matches } from "../format/series.ts";
 import type { HourRollups } from "../format/hour_rollups.ts";
 import type { PointSegment } from "../format/point_segment.ts";
 import { Rollup } from "../format/rollup.ts";
-import { sortByTime } from "../format/time_sort.ts";
-import type { GroupKey, MetricsQuery, MetricsResult, Series } from "../types.ts";
+import type { GroupKey, MetricsQuery, Series, SeriesBuckets } from "../types.ts";
 import { type ActiveDeletion, ofSeries, withoutDeleted } from "./deletions.ts";
-
-interface Found {
-  /** Of a group, what its series have alike. */
-  readonly series: Series;
-  /** By the beginning of the bucket. */
-  readonly buckets: Map<number, Rollup>;
-  /** By the key of the series, where increases are asked for. */
-  readonly samples: Map<string, Samples[]>;
-}
-
-interface Samples {
-  readonly timestamps: Float64Array;
-  readonly values: Float64Array;
-}
+import { bucketStart, type Found, partsOf, type Samples } from "./point_parts.ts";
+import type { ReadBudget } from "./read_budget.ts";
+import type { Turns } from "./turns.ts";
 
 /** What a segment has of one series: a rollup that says all, or columns. */
 interface Part {
@@ -41,19 +37,21 @@ export class PointCollector {
   /** Groups by the key of a series. */
   readonly #groups = new Map<string, Found>();
   #buckets = 0;
+  /** Bytes of their sketches. */
+  #bytes = 0;
+  /** Samples that are kept for increases. */
   #samples = 0;
-  #samplesRead = 0;
 
   constructor(
     readonly query: MetricsQuery,
     readonly from: number,
     readonly to: number,
-    private readonly maxSamples: number,
+    readonly budget: ReadBudget,
   ) {}
 
   /** An empty one for the same query. */
   fork(): PointCollector {
-    return new PointCollector(this.query, this.from, this.to, this.maxSamples);
+    return new PointCollector(this.query, this.from, this.to, this.budget);
   }
 
   /** Adds a segment, if it has anything that the query asks for. Of a damaged one nothing is taken. */
@@ -62,7 +60,7 @@ export class PointCollector {
     const parts = isMeant ? this.#partsOf(segment, deletions) : [];
     for (const { series, content } of parts) {
       if (content instanceof Rollup) {
-        this.#bucket(this.#series(series), this.#start(segment.minTime)).merge(content);
+        this.#merge(this.#series(series), bucketStart(this.query, segment.minTime), content);
       } else this.#addColumns(series, content);
     }
     if (parts.length > 0) this.opened++;
@@ -84,8 +82,9 @@ export class PointCollector {
       const series = segment.series(i);
       if (!matches(series, this.query)) continue;
       for (const [hour, rollup] of segment.rollups(i)) {
-        this.#count(1);
-        if (hour >= this.from && hour < this.to) this.#bucket(this.#series(series), this.#start(hour)).merge(rollup);
+        this.budget.takeSamples(1);
+        if (hour < this.from || hour >= this.to) continue;
+        this.#merge(this.#series(series), bucketStart(this.query, hour), rollup);
       }
       isOpened = true;
     }
@@ -93,36 +92,25 @@ export class PointCollector {
     else this.skipped++;
   }
 
-  /** Adds what another has found of later times. */
-  merge(other: PointCollector): void {
+  /** Takes over what another has found of later times. */
+  async merge(other: PointCollector, turns: Turns): Promise<void> {
     for (const [key, { series, buckets, samples }] of other.#found) {
       const found = this.#place(key, series);
-      for (const [start, rollup] of buckets) this.#bucket(found, start).merge(rollup);
+      for (const [start, rollup] of buckets) {
+        if (found.buckets.has(start)) this.#merge(found, start, rollup);
+        else this.#put(found, start, rollup);
+        if (turns.isOver) await turns.next();
+      }
       for (const [key, parts] of samples) for (const part of parts) this.#keep(found, key, part);
     }
-    this.#count(other.#samplesRead);
     this.opened += other.opened;
     this.skipped += other.skipped;
     this.damaged += other.damaged;
   }
 
-  result(): MetricsResult {
-    const { from, opened, skipped, damaged } = this;
-    const series = Array.from(this.#found.values(), (found) => {
-      const increases = this.#increases(found);
-      const buckets = [...found.buckets].sort(([a], [b]) => a - b).map(([start, r]) => ({
-        start,
-        count: r.count,
-        sum: r.sum,
-        min: r.min,
-        max: r.max,
-        last: r.last,
-        quantiles: this.query.quantiles.map((q) => r.quantile(q)),
-        increase: increases.get(start) ?? 0,
-      }));
-      return { series: found.series, buckets };
-    });
-    return { series, from, opened, skipped, damaged };
+  /** What was found, which is no more here then: in parts of `most` buckets. */
+  parts(most: number, turns: Turns): AsyncIterable<readonly SeriesBuckets[]> {
+    return partsOf(this.#found, this.query, most, turns);
   }
 
   #partsOf(segment: PointSegment, deletions: readonly ActiveDeletion[]): Part[] {
@@ -141,38 +129,37 @@ export class PointCollector {
   #wholeRollup(segment: PointSegment, i: number): Rollup | undefined {
     if (this.query.increase) return undefined;
     const inside = segment.minTime >= this.from && segment.maxTime < this.to &&
-      this.#start(segment.minTime) === this.#start(segment.maxTime);
+      bucketStart(this.query, segment.minTime) === bucketStart(this.query, segment.maxTime);
     const rollup = inside ? segment.rollup(i) : undefined;
     return rollup && (this.query.quantiles.length === 0 || rollup.sketch) ? rollup : undefined;
   }
 
   /** Adds what is in the range; a series that has nothing there has no part in the answer. */
   #addColumns(series: Series, { timestamps, values }: Samples): void {
-    this.#count(values.length);
+    this.budget.takeSamples(values.length);
     const first = firstFrom(timestamps, this.from);
     const end = firstFrom(timestamps, this.to);
     if (first === end) return;
     const found = this.#series(series);
     if (this.query.increase) {
-      this.#keep(found, series.key, {
-        timestamps: timestamps.subarray(first, end),
-        values: values.subarray(first, end),
-      });
+      const own = { timestamps: timestamps.subarray(first, end), values: values.subarray(first, end) };
+      this.#keep(found, series.key, own);
     }
-    for (let j = first; j < end; j++) this.#bucket(found, this.#start(timestamps[j])).add(timestamps[j], values[j]);
-  }
-
-  /** Counts samples that are read one by one. */
-  #count(samples: number): void {
-    this.#samplesRead += samples;
-    if (this.#samplesRead > this.maxSamples) {
-      throw overLimit(`The query reads more than ${this.maxSamples} samples: take a shorter range, or fewer series`);
+    for (let j = first; j < end;) {
+      const start = bucketStart(this.query, timestamps[j]);
+      const next = this.query.step === 0 ? Infinity : start + this.query.step;
+      const bucket = this.#bucket(found, start);
+      const before = bucket.bytes;
+      do bucket.add(timestamps[j], values[j]); while (++j < end && timestamps[j] < next);
+      this.#grow(bucket.bytes - before);
     }
   }
 
-  #start(timestamp: number): number {
-    const { step } = this.query;
-    return step === 0 ? this.query.from : Math.floor(timestamp / step) * step;
+  #merge(found: Found, start: number, rollup: Rollup): void {
+    const bucket = this.#bucket(found, start);
+    const before = bucket.bytes;
+    bucket.merge(rollup);
+    this.#grow(bucket.bytes - before);
   }
 
   #series(series: Series): Found {
@@ -217,34 +204,33 @@ export class PointCollector {
     else found.samples.set(key, [samples]);
   }
 
-  /** How much the series of a group rose, by the beginning of the bucket. */
-  #increases({ samples }: Found): Map<number, number> {
-    const increases = new Map<number, number>();
-    for (const parts of samples.values()) {
-      const { timestamps, values } = inOrder(parts);
-      for (let j = 1; j < values.length; j++) {
-        const start = this.#start(timestamps[j]);
-        // A counter that begins anew begins at 0.
-        const rise = values[j] >= values[j - 1] ? values[j] - values[j - 1] : values[j];
-        increases.set(start, (increases.get(start) ?? 0) + rise);
-      }
-    }
-    return increases;
+  #bucket(found: Found, start: number): Rollup {
+    const known = found.buckets.get(start);
+    if (known) return known;
+    const bucket = new Rollup(this.query.quantiles.length > 0);
+    this.#put(found, start, bucket);
+    return bucket;
   }
 
-  #bucket(found: Found, start: number): Rollup {
-    let bucket = found.buckets.get(start);
-    if (!bucket) {
-      const { buckets: most } = this.#limits;
-      if (++this.#buckets > most) {
-        throw overLimit(
-          `The query makes more than ${most} buckets: take a shorter range, a longer step or fewer series`,
-        );
-      }
-      bucket = new Rollup(this.query.quantiles.length > 0);
-      found.buckets.set(start, bucket);
+  #put(found: Found, start: number, bucket: Rollup): void {
+    const { buckets: most } = this.#limits;
+    if (++this.#buckets > most) {
+      throw overLimit(`The query makes more than ${most} buckets: take a shorter range, a longer step or fewer series`);
     }
-    return bucket;
+    this.#grow(bucket.bytes);
+    found.buckets.set(start, bucket);
+  }
+
+  #grow(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > MAX_QUERY_SKETCH_BYTES) {
+      throw overLimit(
+        `The quantiles of the query take more than ${
+          MAX_QUERY_SKETCH_BYTES / MIB
+        } MiB of memory: take a shorter range, ` +
+          "a longer step or fewer series",
+      );
+    }
   }
 }
 
@@ -257,21 +243,6 @@ function firstFrom(timestamps: Float64Array, time: number): number {
     else end = middle;
   }
   return first;
-}
-
-/** All samples of a series by time; of equal times, in the order of the parts. */
-function inOrder(parts: readonly Samples[]): Samples {
-  const length = parts.reduce((sum, { values }) => sum + values.length, 0);
-  const timestamps = new Float64Array(length);
-  const values = new Float64Array(length);
-  let at = 0;
-  for (const part of parts) {
-    timestamps.set(part.timestamps, at);
-    values.set(part.values, at);
-    at += part.values.length;
-  }
-  sortByTime(timestamps, values);
-  return { timestamps, values };
 }
 
 /** What a series has of the names that it is grouped by. */

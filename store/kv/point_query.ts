@@ -8,50 +8,55 @@
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
-import { DAY, HOUR, MAX_READ_SAMPLES } from "../../limits.ts";
+import { DAY, HOUR } from "../../limits.ts";
 import { HourRollups } from "../format/hour_rollups.ts";
 import { openPointSegment } from "../format/point_segment.ts";
 import type { PointRunSegment } from "../format/run_footer.ts";
 import { FORMAT } from "../format/value.ts";
-import type { MetricsQuery, MetricsResult } from "../types.ts";
+import type { MetricsParts, MetricsQuery } from "../types.ts";
 import type { PointRuns } from "./compaction/points.ts";
 import { type ActiveDeletion, loadDeletions, newerThan } from "./deletions.ts";
 import { hoursRange } from "./keys.ts";
 import type { Entry, KvClient } from "./kv.ts";
 import { PointCollector } from "./point_collector.ts";
+import { ReadBudget, type ReadLimits } from "./read_budget.ts";
 import { openValue } from "./records.ts";
 import { daysWith, listRuns, readStable, type Run, type RunList } from "./runs/run_list.ts";
+import { Turns } from "./turns.ts";
 
-export interface PointQueryOptions {
+export interface PointQueryOptions extends ReadLimits {
   readonly kv: KvClient;
   readonly runs: PointRuns;
   readonly clock: Clock;
   readonly retention: number;
-  /** Samples that one query may read. Default: MAX_READ_SAMPLES. */
-  readonly maxSamples?: number;
 }
 
+/** @param most Buckets of one part of the answer. */
 export async function queryPoints(
   options: PointQueryOptions,
   tenant: string,
   query: MetricsQuery,
+  most: number,
   signal: AbortSignal,
-): Promise<MetricsResult> {
-  const { kv, clock, retention, maxSamples = MAX_READ_SAMPLES } = options;
+): Promise<MetricsParts> {
+  const { kv, clock, retention } = options;
+  const turns = new Turns(clock, signal);
   // A segment outlives its oldest point by up to an hour, so the range says what is past retention.
   const from = Math.max(query.from, clock.now() - retention);
   const { to } = query;
-  const all = new PointCollector(query, from, to, maxSamples);
-  if (from >= to) return all.result();
-  const { list: deletions } = await loadDeletions(kv, "points", tenant);
-  for await (const day of daysWith(kv, "points", tenant, Math.floor(from / DAY), Math.ceil(to / DAY))) {
-    const list = () => listRuns(kv, "points", tenant, day, day + 1);
-    const ofDay = await readStable(list, (runs, isCertain) => {
-      return new DayReader(options, tenant, day, all, deletions, signal).read(runs, isCertain);
-    });
-    all.merge(ofDay);
+  const all = new PointCollector(query, from, to, new ReadBudget(options));
+  if (from < to) {
+    const { list: deletions } = await loadDeletions(kv, "points", tenant);
+    for await (const day of daysWith(kv, "points", tenant, Math.floor(from / DAY), Math.ceil(to / DAY))) {
+      const list = () => listRuns(kv, "points", tenant, day, day + 1);
+      const ofDay = await readStable(list, (runs, isCertain) => {
+        return new DayReader(options, tenant, day, all, deletions, turns).read(runs, isCertain);
+      });
+      await all.merge(ofDay, turns);
+    }
   }
-  return all.result();
+  const { opened, skipped, damaged } = all;
+  return { from, opened, skipped, damaged, parts: all.parts(most, turns) };
 }
 
 class DayReader {
@@ -63,7 +68,7 @@ class DayReader {
     private readonly day: number,
     private readonly all: PointCollector,
     private readonly deletions: readonly ActiveDeletion[],
-    private readonly signal: AbortSignal,
+    private readonly turns: Turns,
   ) {
     this.#found = all.fork();
   }
@@ -84,7 +89,7 @@ class DayReader {
   }
 
   async #addRun(run: Run): Promise<void> {
-    const { options: { runs }, signal } = this;
+    const { options: { runs }, turns } = this;
     const { from, to, query } = this.all;
     const segments = await runs.segments(run);
     const deletions = newerThan(this.deletions, run.entry.versionstamp!);
@@ -94,12 +99,13 @@ class DayReader {
     // Samples, or what they come to by hours: never both.
     if (deletions.length === 0 && this.all.takesHoursOf(this.day) && segments.some(isOfHours)) {
       const hours = await this.#hoursOf(run, wanted.filter(isOfHours));
-      if (hours !== undefined) return this.#found.merge(hours);
+      if (hours !== undefined) return await this.#found.merge(hours, turns);
     }
     const samples = wanted.filter((segment) => !isOfHours(segment));
     this.#found.skipped += segments.length - samples.length;
     for await (const [, payload] of runs.open(run, samples)) {
-      signal.throwIfAborted();
+      await turns.next();
+      this.all.budget.takeSegment();
       if (payload === undefined) this.#found.damaged++;
       else this.#addSegment(run.entry, () => payload, deletions);
     }
@@ -107,10 +113,11 @@ class DayReader {
 
   /** What rollups of hours say; undefined if one is damaged, for the samples say the same. */
   async #hoursOf(run: Run, segments: readonly PointRunSegment[]): Promise<PointCollector | undefined> {
-    const { options: { kv, runs }, signal } = this;
+    const { options: { kv, runs }, turns } = this;
     const found = this.all.fork();
     for await (const [, payload] of runs.open(run, segments)) {
-      signal.throwIfAborted();
+      await turns.next();
+      this.all.budget.takeSegment();
       if (payload === undefined) return undefined;
       const isIntact = kv.decodeOrSkip(run.entry, () => {
         found.addHours(new HourRollups(payload));
@@ -123,13 +130,14 @@ class DayReader {
 
   /** What is in no run yet. */
   async #addSegments(): Promise<void> {
-    const { options: { kv, clock }, tenant, day, signal } = this;
+    const { options: { kv, clock }, tenant, day, turns } = this;
     const { from, to } = this.all;
     const first = Math.max(Math.floor(from / HOUR), day * DAY / HOUR);
     const end = Math.min(Math.ceil(to / HOUR), (day + 1) * DAY / HOUR);
     for await (const page of kv.pages(hoursRange("points", tenant, first, end))) {
-      signal.throwIfAborted();
       for (const entry of page) {
+        await turns.next();
+        this.all.budget.takeSegment();
         const deletions = newerThan(this.deletions, entry.versionstamp!);
         this.#addSegment(entry, () => openValue(FORMAT.pointSegment, clock.now(), entry.value), deletions);
       }

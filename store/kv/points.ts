@@ -21,6 +21,7 @@ import { segmentKey } from "./keys.ts";
 import type { KvClient } from "./kv.ts";
 import type { PointRuns } from "./compaction/points.ts";
 import { queryPoints } from "./point_query.ts";
+import type { ReadLimits } from "./read_budget.ts";
 import { SeriesIndex } from "./series_index.ts";
 import { StreamHandle } from "./stream_handle.ts";
 
@@ -29,7 +30,7 @@ const SAMPLE_BYTES = 18;
 /** A series stands in the dictionary of a segment and, when it is new, in an entry of the index. */
 const SERIES_COPIES = 2;
 
-export interface PointStoreOptions {
+export interface PointStoreOptions extends ReadLimits {
   readonly kv: KvClient;
   readonly committer: Committer;
   readonly space: FreeSpace;
@@ -41,8 +42,6 @@ export interface PointStoreOptions {
   /** Series that a tenant may have. */
   readonly maxSeries: number;
   readonly runs: PointRuns;
-  /** Samples that one query may read. Default: MAX_READ_SAMPLES. */
-  readonly maxSamples?: number;
 }
 
 /** The points from `first` up to `end` of a batch. */
@@ -62,7 +61,11 @@ export function createPointStore(options: PointStoreOptions): PointStore {
   });
   return {
     writer: (tenant, stream) => createPointWriter(options, index, grouping, tenant, stream),
-    query: (tenant, query, signal) => queryPoints(options, tenant, query, signal),
+    async query(tenant, query, signal) {
+      const { parts, ...read } = await queryPoints(options, tenant, query, Infinity, signal);
+      return { ...read, series: (await Array.fromAsync(parts)).flat() };
+    },
+    queryParts: (tenant, query, most, signal) => queryPoints(options, tenant, query, most, signal),
     series: (tenant, filter, limit, after, signal) => index.list(tenant, filter, limit, after, signal),
   };
 }

@@ -28,6 +28,8 @@ export interface TestStoresOptions {
   maxSeries?: number;
   /** Samples, and entries, that one question may read. */
   maxRead?: number;
+  /** Segments that a query of metrics may read. */
+  maxSegments?: number;
   /** Samples an hour of a series from which on there are rollups of hours. */
   hourSamples?: number;
   rehash?: (blobs: BlobStore) => Rehash;
@@ -72,7 +74,12 @@ export async function openTestStores(options: TestStoresOptions = {}) {
     ...settings,
     files: createFileStore({ ...common, rehash: options.rehash?.(blobs) ?? createInlineRehash(blobs) }),
     streams: createStreamStore(common),
-    points: createPointStore({ ...common, runs: runs.points, maxSamples: options.maxRead }),
+    points: createPointStore({
+      ...common,
+      runs: runs.points,
+      maxSamples: options.maxRead,
+      maxSegments: options.maxSegments,
+    }),
     deletions: createDeletionStore(common),
     logs: createLogStore({ ...common, runs: runs.logs, maxEntries: options.maxRead }),
     /** One round, which leaves no lease behind. */

@@ -22,7 +22,7 @@ function randomSamples(random: Random): Sample[] {
 Deno.test("Rollup.add() keeps count, sum, min, max and the last value by time", () => {
   const rollup = rollupOf([[5, 1], [9, 2], [9, -4], [7, 8]]);
   assertEquals([rollup.count, rollup.sum, rollup.min, rollup.max, rollup.last, rollup.lastTime], [4, 7, -4, 8, -4, 9]);
-  assertEquals([rollup.quantile(0), rollup.quantile(1)], [-4, 8]);
+  assertEquals(rollup.quantiles([0, 1]), [-4, 8]);
 });
 
 Deno.test("Rollup.merge() of parts equals the rollup of the whole", () =>
@@ -41,7 +41,7 @@ Deno.test("Rollup.merge() keeps a sketch only if both have one", () => {
   const rollup = rollupOf([[1, 1]]);
   rollup.merge(rollupOf([[2, 2]], false));
   assertEquals(rollup.sketch, undefined);
-  assertEquals(rollup.quantile(0.5), NaN);
+  assertEquals(rollup.quantiles([0.5]), [NaN]);
   assertEquals(rollup.count, 2);
 });
 
@@ -60,7 +60,12 @@ Deno.test("Rollup.decode() gives back what encode() took", () =>
 Deno.test("Rollup.decode() refuses damaged bytes or does no harm", () =>
   property(10, (random) => {
     const bytes = rollupOf(randomSamples(random), random.below(2) === 0).encode();
-    damage(random, bytes, (damaged) => Rollup.decode(damaged).quantile(0.5), (error) => error instanceof DamagedError);
+    damage(
+      random,
+      bytes,
+      (damaged) => Rollup.decode(damaged).quantiles([0.5]),
+      (error) => error instanceof DamagedError,
+    );
     assertThrows(() => Rollup.decode(bytes.subarray(0, -1)), DamagedError);
     assertThrows(() => Rollup.decode(Uint8Array.of(...bytes, 0)), DamagedError);
   }));

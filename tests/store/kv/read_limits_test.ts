@@ -58,3 +58,38 @@ Deno.test("PointStore: a query that reads too many samples is refused, with what
   assertEquals(error.code, Code.ResourceExhausted);
   assertEquals((await stores.points.query("t", { ...query, source: "s1" }, NEVER)).series.length, 1);
 });
+
+Deno.test("PointStore: a query that reads too many segments is refused, whether they match or not", async () => {
+  using stores = await openTestStores({ maxSegments: 10 });
+  const hour = Math.floor(stores.clock.now() / HOUR) * HOUR - 20 * HOUR;
+  for (let i = 0; i < 15; i++) {
+    const series = [makeSeries("s", "x", {})];
+    const writer = stores.points.writer("t");
+    await writer.refused(series);
+    await writer.write({
+      series,
+      timestamps: Float64Array.of(hour + i * HOUR),
+      ends: Int32Array.of(1),
+      seriesOf: Int32Array.of(0),
+      values: Float64Array.of(i),
+    });
+    await writer.flush();
+  }
+  const query = {
+    metric: "x",
+    tags: [["no", "such"]] as const,
+    from: hour,
+    to: hour + 15 * HOUR,
+    step: 0,
+    quantiles: [],
+  };
+  for (const tags of [[], query.tags]) {
+    const error = await assertRejects(
+      () => stores.points.query("t", { ...query, tags }, NEVER),
+      ConnectError,
+      "more than 10 segments",
+    );
+    assertEquals(error.code, Code.ResourceExhausted);
+  }
+  assertEquals((await stores.points.query("t", { ...query, to: hour + 10 * HOUR }, NEVER)).series, []);
+});
