@@ -407,11 +407,11 @@ export const RUN_READ_BYTES = 1 * MIB;
 export const RUN_FOOTER_BYTES = 16 * MIB;
 /** Bytes of footers of runs that are kept in memory: those of a month of ten million entries. */
 export const RUN_FOOTER_CACHE_BYTES = 64 * MIB;
-/** How long the bytes of a run stay that another one took the place of, ms: a backup may take so long. */
+/** How long the bytes of a run stay that another one took the place of, ms: a backup, or a question, may take so long. */
 export const RUN_KEPT_MS = 1 * HOUR;
-/** How often a question reads a day again because segments were moved meanwhile. */
+/** How often a question reads again what it has read because segments were moved meanwhile. */
 export const MAX_READ_TRIES = 20;
-/** Segments of logs that are looked for before it is asked whether any has moved. */
+/** Segments that are looked for, or read, before it is asked whether any has moved. */
 export const READ_GROUP_SEGMENTS = 64;
 
 /** Deletions of points, and of logs, that may be under way: every answer takes each into account. */

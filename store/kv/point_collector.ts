@@ -49,9 +49,9 @@ export class PointCollector {
     readonly budget: ReadBudget,
   ) {}
 
-  /** An empty one for the same query. */
-  fork(): PointCollector {
-    return new PointCollector(this.query, this.from, this.to, this.budget);
+  /** An empty one for the same query, or for a part of its range. */
+  fork(from = this.from, to = this.to): PointCollector {
+    return new PointCollector(this.query, Math.max(this.from, from), Math.min(this.to, to), this.budget);
   }
 
   /** Adds a segment, if it has anything that the query asks for. Of a damaged one nothing is taken. */

@@ -3,7 +3,7 @@
  *
  * A run takes the place of segments, or of other runs, in one atomic operation. A reader needs several, so it looks at the
  * list of the day's runs before and after it: each such operation adds a run or removes one, so if the list is the
- * same, nothing has moved while it read; else it reads the day again.
+ * same, nothing has moved while it read; else it reads again.
  *
  * @module
  */
@@ -125,7 +125,7 @@ async function firstKey(
 }
 
 /**
- * Reads what the runs of a day, and segments beside them, hold: again, if that has moved meanwhile. `read` must have no
+ * Reads what the runs of a day, and segments beside them, hold, or some of it: again, if any has moved meanwhile. `read` must have no
  * effect but its result. It throws DATA_LOSS where something of a run is missing; called again with `isCertain`, it knows
  * that this is damage, and that the run was not replaced.
  *
