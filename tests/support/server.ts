@@ -41,6 +41,9 @@ export const DEPLOY_SHAPE = Deno.env.get("SLUICE_TEST_SHAPE") === "deploy";
 export const REMOTE_SHAPE = Deno.env.get("SLUICE_TEST_SHAPE") === "remote";
 const DEPLOY_ENV = { DENO_DEPLOYMENT_ID: "test", SLUICE_KV: ":memory:" };
 
+/** How long a server may take to exit, ms: three times what it allows itself. */
+const STOP_MS = 15_000;
+
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const dir = options.dir ?? await Deno.makeTempDir({ prefix: "sluice-test-" });
   const remote = REMOTE_SHAPE ? await remoteStores(dir) : undefined;
@@ -110,7 +113,13 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
     ended,
     stop,
     async [Symbol.asyncDispose]() {
+      const timer = setTimeout(() => {
+        // Seen on busy machines with OTEL_DENO: Deno.exit() waits in the exporter. How a server stops has tests of its own.
+        console.error(`the server did not exit within ${STOP_MS} ms, and is killed`);
+        child.kill("SIGKILL");
+      }, STOP_MS);
       await stop();
+      clearTimeout(timer);
       if (!options.dir) await remote?.[Symbol.asyncDispose]();
       if (!options.dir) await Deno.remove(dir, { recursive: true }).catch(() => {});
     },
