@@ -6,9 +6,9 @@
  * follow, and gives each what it asked for.
  *
  * What is new is told by the names of entries, not by their times: commits become visible in another order than they began
- * in, and clocks differ and jump. The keys of the journal have the order of the writers' clocks, so a look need not read all
- * of it: those of late begin as far behind the newest key as what was new of late. Where a clock does what none did before,
- * this misses something; a look at all of the journal, every few seconds, finds it.
+ * in, and clocks differ and jump. The keys of the journal have the order of the writers' clocks, so most looks read only its
+ * end, from as far behind the newest key as anything new has been of late. What comes further behind, because a clock does
+ * what none did before, is found by a look at all of the journal, every few seconds.
  *
  * A look that dies midway is none: what it has not given out, the next one finds. Where that is not so, because something
  * is damaged or no look has come through for too long, all who follow are told, with UNAVAILABLE.
@@ -32,8 +32,8 @@ import type { LogRow } from "../format/log_row.ts";
 import { FORMAT } from "../format/value.ts";
 import type { LogCondition } from "../log_condition.ts";
 import type { LogTail } from "../log_types.ts";
-import { journalKey, journalPrefix, segmentKey } from "./keys.ts";
 import { coversLog } from "./deletions.ts";
+import { journalKey, journalPrefix, segmentKey } from "./keys.ts";
 import type { Entry, KvClient } from "./kv.ts";
 import { LogDeletions } from "./log_deletions.ts";
 import { Follower } from "./log_follower.ts";
