@@ -411,7 +411,7 @@ export const RUN_FOOTER_CACHE_BYTES = 64 * MIB;
 export const RUN_KEPT_MS = 1 * HOUR;
 /** How often a question reads again what it has read because segments were moved meanwhile. */
 export const MAX_READ_TRIES = 20;
-/** Segments that are looked for, or read, before it is asked whether any has moved. */
+/** Segments that are looked for, or read, before it is asked whether any has moved; of an hour's logs, held at once. */
 export const READ_GROUP_SEGMENTS = 64;
 
 /** Deletions of points, and of logs, that may be under way: every answer takes each into account. */

@@ -12,7 +12,8 @@ import { mayFail } from "../format/log_may_match.ts";
 import type { LogRow } from "../format/log_row.ts";
 import { type FacetKey, LEVELS, type LogCounting, type LogCounts } from "../log_types.ts";
 import { clamped } from "./log_range.ts";
-import { type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
+import type { FoundPart, FoundSegment } from "./log_parts.ts";
+import { LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
 export async function countLogs(
   options: LogSegmentsOptions,
@@ -23,11 +24,13 @@ export async function countLogs(
   const counting = clamped(asked, options);
   const segments = new LogSegments(options, tenant, signal);
   const counter = new Counter(counting);
-  const read = async (hours: readonly FoundHour[]) => {
+  const read = async (parts: AsyncIterable<FoundPart>) => {
     const own = new Counter(counting);
-    for (const segment of hours.flat()) {
-      if (own.addIndex(segment)) segments.skip(1);
-      else for (const entry of await segments.open(segment)) own.add(entry);
+    for await (const { segments: found } of parts) {
+      for (const segment of found) {
+        if (own.addIndex(segment)) segments.skip(1);
+        else for (const entry of await segments.open(segment)) own.add(entry);
+      }
     }
     return own;
   };

@@ -8,7 +8,8 @@ import { logMatcher } from "../format/log_match.ts";
 import { LogRow } from "../format/log_row.ts";
 import type { LogSearch, LogSearchResult, StoredLog } from "../log_types.ts";
 import { clamped } from "./log_range.ts";
-import { type FoundHour, type FoundSegment, LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
+import type { FoundPart, FoundSegment } from "./log_parts.ts";
+import { LogSegments, type LogSegmentsOptions } from "./log_segments.ts";
 
 /** What entries are in order by. */
 type Place = Pick<StoredLog, "timestamp" | "id">;
@@ -30,9 +31,9 @@ export async function searchLogs(
   const segments = new LogSegments(options, tenant, signal);
   const nearest = ({ minTime, maxTime }: FoundSegment) => newestFirst ? -maxTime : minTime;
 
-  const read = async (hours: readonly FoundHour[]) => {
+  const read = async (parts: AsyncIterable<FoundPart>) => {
     let own = hits;
-    for (const found of hours) {
+    for await (const { segments: found, endsHour } of parts) {
       const candidates = found.toSorted((a, b) => nearest(a) - nearest(b));
       for (const [i, candidate] of candidates.entries()) {
         const worst = own.length >= wanted ? sign * own[wanted - 1].timestamp : Infinity;
@@ -46,7 +47,7 @@ export async function searchLogs(
         if (matching.length > 0) own = copied([...own, ...matching].sort(before).slice(0, wanted));
       }
       // Hours do not overlap: a full page is final once its hour is done.
-      if (own.length >= wanted) break;
+      if (endsHour && own.length >= wanted) break;
     }
     return own;
   };

@@ -7,19 +7,19 @@
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
-import { DAY, HOUR, KV_LIST_BATCH, MAX_READ_ENTRIES, READ_GROUP_SEGMENTS } from "../../limits.ts";
+import { DAY, HOUR, KV_LIST_BATCH, MAX_READ_ENTRIES } from "../../limits.ts";
 import { overLimit } from "../../errors.ts";
 import { decodeLogIndex, type LogIndex } from "../format/log_index.ts";
 import { mayMatch } from "../format/log_may_match.ts";
 import { decodeLogSegment } from "../format/log_reader.ts";
 import type { LogRow } from "../format/log_row.ts";
-import type { LogRunSegment } from "../format/run_footer.ts";
 import { DamagedError, FORMAT } from "../format/value.ts";
 import type { DeletedItems } from "../deletion_types.ts";
 import type { LogRuns } from "./compaction/logs.ts";
 import { type ActiveDeletion, coversLog, loadDeletions, newerThan, NO_DELETIONS } from "./deletions.ts";
 import { hoursRange, segmentKey } from "./keys.ts";
 import type { Entry, KvClient } from "./kv.ts";
+import { type FoundPart, type FoundSegment, type Hours, type HourSources, partsOf, type Place } from "./log_parts.ts";
 import type { LogRangeSearch } from "./log_range.ts";
 import { openValue } from "./records.ts";
 import { daysWith, listRuns, readStable, type Run, type RunList } from "./runs/run_list.ts";
@@ -34,23 +34,6 @@ export interface LogSegmentsOptions {
   readonly maxEntries?: number;
 }
 
-/** A segment that may hold what is sought. */
-export interface FoundSegment {
-  readonly hour: number;
-  readonly id: string;
-  readonly minTime: number;
-  readonly maxTime: number;
-  /** Undefined if it is damaged. */
-  readonly index: LogIndex | undefined;
-  /** Those that may hold for entries of it. */
-  readonly deletions: readonly ActiveDeletion[];
-  /** Where it is, if it is in a run. */
-  readonly place?: { readonly run: Run; readonly segment: LogRunSegment };
-}
-
-/** What segments hold something of an hour. */
-export type FoundHour = readonly FoundSegment[];
-
 /** How segments fared. */
 class Tally {
   opened = 0;
@@ -64,13 +47,6 @@ class Tally {
     this.skipped += skipped;
     for (const id of damaged) this.damaged.add(id);
   }
-}
-
-/** Hours that were looked through together, and the range of hours that is left. */
-interface Group {
-  readonly hours: readonly FoundHour[];
-  readonly first: number;
-  readonly end: number;
 }
 
 export class LogSegments {
@@ -100,14 +76,14 @@ export class LogSegments {
   }
 
   /**
-   * Goes through the hours that may hold something, some at a time. `read` may be called again for the same ones, because
-   * segments were moved meanwhile, and must have no effect but its result; `take` is called once with it, and says whether
-   * to go on.
+   * Goes through the hours that may hold something, some at a time, in parts. `read` may be called again for the same ones,
+   * because segments were moved meanwhile, and must have no effect but its result; it may stop before the last part if
+   * nothing is to come after. `take` is called once with its result, and says whether to go on.
    */
   async each<T>(
     search: LogRangeSearch,
     newestFirst: boolean,
-    read: (hours: readonly FoundHour[]) => Promise<T>,
+    read: (parts: AsyncIterable<FoundPart>) => Promise<T>,
     take: (result: T) => boolean,
   ): Promise<void> {
     const { kv } = this.options;
@@ -117,19 +93,21 @@ export class LogSegments {
     for await (
       const day of daysWith(kv, "logs", this.tenant, Math.floor(from / DAY), Math.ceil(to / DAY), newestFirst)
     ) {
-      let first = Math.max(Math.floor(from / HOUR), day * DAY / HOUR);
-      let end = Math.min(Math.ceil(to / HOUR), (day + 1) * DAY / HOUR);
-      while (first < end) {
+      let hours: Hours = {
+        first: Math.max(Math.floor(from / HOUR), day * DAY / HOUR),
+        end: Math.min(Math.ceil(to / HOUR), (day + 1) * DAY / HOUR),
+      };
+      while (hours.first < hours.end) {
         const list = () => listRuns(kv, "logs", this.tenant, day, day + 1);
-        const { group, result } = await readStable(list, async (runs, isCertain) => {
+        const { left, result } = await readStable(list, async (runs, isCertain) => {
           this.#tally = new Tally();
           this.#isCertain = isCertain;
-          const group = await this.#group(runs, search, first, end, newestFirst);
-          return { group, result: await read(group.hours) };
+          const left = { ...hours };
+          return { left, result: await read(this.#parts(runs, search, left, newestFirst)) };
         });
         this.#total.add(this.#tally);
         if (!take(result)) return;
-        ({ first, end } = group);
+        hours = left;
       }
     }
   }
@@ -153,7 +131,7 @@ export class LogSegments {
     return deletions.length === 0 ? entries : entries.filter((entry) => !coversLog(deletions, entry));
   }
 
-  async #openPlaced({ run, segment }: NonNullable<FoundSegment["place"]>): Promise<readonly LogRow[] | undefined> {
+  async #openPlaced({ run, segment }: Place): Promise<readonly LogRow[] | undefined> {
     const { kv, runs } = this.options;
     const payload = await this.#unlessDamaged(run, async () => {
       for await (const [, payload] of runs.open(run, [segment])) return payload;
@@ -181,63 +159,47 @@ export class LogSegments {
     return true;
   }
 
-  /** The next hours of those from `first` up to `end`. */
-  async #group(
+  /** What the next hours of those in `left` hold; at the end `left` has those that are left. */
+  async *#parts(
     { runs, damaged }: RunList,
     search: LogRangeSearch,
-    first: number,
-    end: number,
+    left: Hours,
     newestFirst: boolean,
-  ): Promise<Group> {
+  ): AsyncGenerator<FoundPart> {
     for (let i = 0; i < damaged; i++) this.#tally.damaged.add(`run ${i}`);
-    const hours = new Map<number, FoundSegment[]>();
-    const add = (found: FoundSegment | undefined) => {
-      if (found === undefined) return;
-      const own = hours.get(found.hour);
-      if (own) own.push(found);
-      else hours.set(found.hour, [found]);
+    const placed = await this.#placedByHour(runs, left);
+    const selector = hoursRange("logindex", this.tenant, left.first, left.end);
+    const found: HourSources = {
+      own: this.options.kv.pages(selector, { reverse: newestFirst, batch: KV_LIST_BATCH }),
+      judgeOwn: (entry) => {
+        this.signal.throwIfAborted();
+        return this.#judgeOwn(entry, search);
+      },
+      placedHours: placed.keys(),
+      judgePlaced: (hour) => placed.get(hour)?.flatMap((place) => this.#judgePlaced(place, search) ?? []) ?? [],
     };
-    const rest = await this.#findOwn(search, first, end, newestFirst, add);
-    for (const run of runs) {
-      const segments = await this.#unlessDamaged(run, () => this.options.runs.segments(run)) ?? [];
-      for (const segment of segments) {
-        if (segment.hour < first || segment.hour >= end) continue;
-        if (segment.hour >= rest.first && segment.hour < rest.end) continue;
-        const { hour, index, offset } = segment;
-        const own = { hour, id: `${run.id}.${offset}`, place: { run, segment } };
-        add(this.#judge({ ...own, deletions: newerThan(this.#deletions, run.entry.versionstamp!) }, index, search));
-      }
-    }
-    const order = [...hours].sort(([a], [b]) => newestFirst ? b - a : a - b);
-    return { hours: order.map(([, found]) => found), ...rest };
+    yield* partsOf(found, left, newestFirst);
   }
 
-  /** Finds segments that are in no run, up to some hour; returns the hours that are left. */
-  async #findOwn(
-    search: LogRangeSearch,
-    first: number,
-    end: number,
-    newestFirst: boolean,
-    add: (found: FoundSegment | undefined) => void,
-  ): Promise<{ readonly first: number; readonly end: number }> {
-    const { kv } = this.options;
-    let hour = NaN;
-    let count = 0;
-    const selector = hoursRange("logindex", this.tenant, first, end);
-    for await (const page of kv.pages(selector, { reverse: newestFirst, batch: KV_LIST_BATCH })) {
-      this.signal.throwIfAborted();
-      for (const entry of page) {
-        const own = entry.key[2] as number;
-        if (own !== hour && count >= READ_GROUP_SEGMENTS) {
-          return newestFirst ? { first, end: hour } : { first: hour + 1, end };
-        }
-        hour = own;
-        const found = this.#judgeOwn(entry, search);
-        if (found !== undefined) count++;
-        add(found);
+  /** The segments that runs have, by hour. */
+  async #placedByHour(runs: readonly Run[], { first, end }: Hours): Promise<Map<number, Place[]>> {
+    const hours = new Map<number, Place[]>();
+    for (const run of runs) {
+      if (run.maxTime < first * HOUR || run.minTime >= end * HOUR) continue;
+      for (const segment of await this.#unlessDamaged(run, () => this.options.runs.segments(run)) ?? []) {
+        if (segment.hour < first || segment.hour >= end) continue;
+        const own = hours.get(segment.hour);
+        if (own) own.push({ run, segment });
+        else hours.set(segment.hour, [{ run, segment }]);
       }
     }
-    return { first: end, end };
+    return hours;
+  }
+
+  #judgePlaced(place: Place, search: LogRangeSearch): FoundSegment | undefined {
+    const { run, segment: { hour, index, offset } } = place;
+    const deletions = newerThan(this.#deletions, run.entry.versionstamp);
+    return this.#judge({ hour, id: `${run.id}.${offset}`, place, deletions }, index, search);
   }
 
   #judgeOwn(entry: Entry, search: LogRangeSearch): FoundSegment | undefined {
