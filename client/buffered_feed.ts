@@ -39,11 +39,6 @@ export class BufferedFeed extends ItemsFeed<Block> {
 
   readonly saved: SavedItems;
 
-  override get end(): number | undefined {
-    const end = super.end;
-    return end && Math.max(end, this.committed);
-  }
-
   override put({ items, bytes }: Block): void {
     this.putEncoded(bytes, items);
     const read = this.saved.position;
@@ -60,6 +55,7 @@ export class BufferedFeed extends ItemsFeed<Block> {
   override skipTo(committed: number): void {
     this.#buffer.locate(committed);
     super.skipTo(committed);
+    this.beginAt(committed);
     this.saved.position = this.#base + committed;
     this.#buffer.moveTo(this.saved.position);
   }

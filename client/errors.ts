@@ -17,7 +17,7 @@ import { Code, ConnectError } from "./deps.ts";
  * | `token` | the function that is to give a token threw; `cause` is what |
  * | `producer` | the iterable threw; `cause` is what |
  * | `item` | an item has not the shape of one; `cause` says which field |
- * | `source` | the file cannot be read, or is another than when it was opened; `cause` says why |
+ * | `source` | the file cannot be read, or is another than when it was opened, or a stream has more items than were given |
  * | `cancelled` | the caller's signal; `cause` is its reason |
  * | `deadline` | the overall deadline passed |
  * | `lost` | the server has forgotten the stream, or what it had committed of it |

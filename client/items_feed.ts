@@ -11,7 +11,7 @@ import { MIN_WINDOW_BYTES, STREAMED_WINDOW_MS, WHOLE_WINDOW_MS, WINDOW_BYTES, WI
 import type { Producer, Sink } from "./producers.ts";
 import type { RateLimit } from "./rate.ts";
 import { ItemsWindow } from "./items_window.ts";
-import { ItemRefused } from "./refused.ts";
+import { ItemRefused, SourceFailed } from "./refused.ts";
 import type { Way } from "./way.ts";
 import { Window } from "./windows.ts";
 import type { FieldWriter } from "./writer.ts";
@@ -71,6 +71,11 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
   skipTo(committed: number): void {
     this.skipped = this.sent = committed;
     this.#windows[0].start = committed;
+  }
+
+  /** The producer begins there: what is before it is not given again. */
+  protected beginAt(sequence: number): void {
+    this.#next = sequence;
   }
 
   get committed(): number {
@@ -136,6 +141,10 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
   }
 
   finish(): void {
+    if (this.#next < this.skipped) {
+      const error = new SourceFailed(`The stream already has ${this.skipped} items, and was given ${this.#next}`);
+      this.failure ??= { error };
+    }
     this.#done = true;
   }
 

@@ -64,6 +64,22 @@ Deno.test("A buffered writer goes on by itself when the server comes back, howev
   });
 });
 
+Deno.test("A buffered writer that has nothing new is closed, and the buffer goes on being one", async () => {
+  await withServer(async ({ url, start, client }) => {
+    await using _server = await start();
+    const first = client().pointWriter({ buffer: "nothing" });
+    await write(first, "nothing", 0, 50);
+    await first.flush();
+    assertEquals(await first.suspend(), 0);
+    const receipt = await client().pointWriter({ buffer: "nothing" }).close();
+    assertEquals([receipt.committed, receipt.successfulCount], [50n, 50]);
+    const later = client().pointWriter({ buffer: "nothing" });
+    await write(later, "nothing", 50, 60);
+    assertEquals((await later.close()).committed, 10n);
+    assertEquals(await storedOf(url, "nothing"), 60);
+  });
+});
+
 Deno.test("logWriter() with a buffer, and several buffers at once", async () => {
   await withServer(async ({ url, start, client }) => {
     const sluice = client();

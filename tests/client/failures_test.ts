@@ -143,3 +143,20 @@ Deno.test("An endless producer that throws: what it made before is stored, and t
   assertEquals([error.reason, error.committed, (error.cause as Error).message], ["producer", 12_345, "no more"]);
   await until(async () => await storedOf(server.url, "throws") === 12_345, 5000);
 });
+
+Deno.test("A stream that is gone on with, and fewer items than it has, is the caller's error", async () => {
+  const sluice = createSluice({ url: server.url });
+  function* failing() {
+    yield* points(3, "fewer");
+    throw new RangeError("no more");
+  }
+  const { streamId } = await sluice.sendPoints(failing()).catch((error) => error);
+  const error = await assertRejects(
+    async () => await sluice.sendPoints(points(1, "fewer"), { streamId }),
+    SluiceError,
+    "The stream already has 3 items, and was given 1",
+  );
+  assertEquals([error.reason, error.committed, error.retryable], ["source", 3, false]);
+  assertStringIncludes(error.hint, "the same items from the first");
+  assertEquals((await sluice.sendPoints(points(4, "fewer"), { streamId })).successfulCount, 4);
+});
