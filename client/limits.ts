@@ -66,7 +66,7 @@ export const BACKOFF_MS = 100;
 /** The longest wait before a retry, ms, unless the server asks for more. */
 export const MAX_BACKOFF_MS = 10 * SECOND;
 
-/** How long nothing of a stream may be committed, failure after failure, before the client gives it up, ms. */
+/** How long nothing of a stream may be committed, from the first of failures in a row, before the client gives it up, ms. */
 export const GIVE_UP_MS = 5 * MINUTE;
 
 /** The same, as long as no endpoint has ever answered this client: an address that is wrong should show soon, ms. */

@@ -17,7 +17,7 @@ export interface RetryOptions {
   maxMs?: number;
   /** Failures in a row, with nothing committed between them, after which to give up. Default: any number. */
   maxFailures?: number;
-  /** How long nothing may get committed, failure after failure, ms. Default: 5 minutes. */
+  /** How long nothing may get committed, failure after failure, ms from the first of them. Default: 5 minutes. */
   giveUpMs?: number;
   /** The same, for as long as the server has never answered, ms. Default: 10 seconds. */
   firstContactMs?: number;
@@ -69,8 +69,8 @@ export class Retries {
   readonly #patient: boolean;
   /** When the caller's patience ends. */
   readonly #deadline: number;
-  /** When something was last committed, or the first try began. */
-  #progressAt: number;
+  /** When the first of the failures in a row happened. A stream may idle for as long as its producer likes. */
+  #failingSince = 0;
   #backoff: ReturnType<ExponentialBackoff<number>["next"]> | undefined;
 
   /** @param options with `patient`, no number of failures and no time is too much. */
@@ -85,8 +85,7 @@ export class Retries {
     this.#policy = policy;
     this.#patient = patient;
     this.#signal = signal;
-    this.#progressAt = policy.clock.elapsed();
-    this.#deadline = this.#progressAt + deadlineMs;
+    this.#deadline = policy.clock.elapsed() + deadlineMs;
   }
 
   /** How long a call that begins now may take, ms. @throws {SluiceError} if the overall deadline has passed. */
@@ -96,11 +95,10 @@ export class Retries {
     return Math.min(left, callMs);
   }
 
-  /** Something was committed, or a first call goes out: whatever failed before is forgotten. */
+  /** Something was committed: whatever failed before is forgotten. */
   progress(): void {
     this.failures = 0;
     this.#backoff = undefined;
-    this.#progressAt = this.#policy.clock.elapsed();
   }
 
   /**
@@ -113,13 +111,14 @@ export class Retries {
     const { clock, options, backoff, budget, reached } = this.#policy;
     if (!error.retryable) throw error;
     const now = clock.elapsed();
+    if (this.failures === 0) this.#failingSince = now;
     if (++this.failures > options.maxFailures && !this.#patient) throw error;
     const patience = this.#patient
       ? Infinity
       : reached
       ? options.giveUpMs
       : Math.min(options.giveUpMs, options.firstContactMs);
-    if (now - this.#progressAt >= patience) throw error;
+    if (now - this.#failingSince >= patience) throw error;
     this.#backoff = this.#backoff === undefined ? backoff.next() : this.#backoff.next(undefined);
     const asked = elsewhere && error.code !== Code.ResourceExhausted ? 0 : error.retryAfterMs ?? 0;
     const wait = Math.max(this.#backoff.duration, asked, budget.take(1));

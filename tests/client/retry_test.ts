@@ -88,11 +88,13 @@ Deno.test("Retries: what may be retried, and what never", () => {
   }
 });
 
-Deno.test("Retries: giveUpMs is counted from what was committed last", () => {
+Deno.test("Retries: giveUpMs is counted from the first of failures in a row", () => {
   const given = retriesOf({ giveUpMs: 1000, baseMs: 300, maxMs: 300 });
   assertEquals(waitsOf(4, given), [300, 300, 300, 300]);
   assertStrictEquals(assertThrows(() => given.retries.next(DOWN, false)), DOWN);
   given.retries.progress();
+  // However long nothing failed.
+  given.clock.advance(60_000);
   assertEquals(waitsOf(4, given), [300, 300, 300, 300]);
 });
 
@@ -168,6 +170,43 @@ Deno.test("sendPoints() tries again with the waits of its policy", async () => {
   const { outcome, calls, waits, elapsed } = await refusing(6, () => new ConnectError("busy", Code.Unavailable));
   assertEquals(outcome instanceof SluiceError ? outcome.message : outcome.successfulCount, 1);
   assertEquals([calls, waits, elapsed], [7, [50, 100, 200, 400, 800, 1600], 3150]);
+});
+
+Deno.test("pointWriter() that has idled for longer than giveUpMs gets over a failure", async () => {
+  for (const reached of [true, false]) {
+    const clock = new FakeClock();
+    let down = false;
+    let committed = 0;
+    await using server = serveConnect((router) => {
+      router.service(DataCollectionService, {
+        async collectDataPoints(points) {
+          for await (const _ of points) committed++;
+          return { committed: BigInt(committed) };
+        },
+      });
+      router.service(StreamService, { getStream: () => ({ stream: { committed: BigInt(committed) } }) });
+    });
+    const sluice = createSluice({
+      url: server.url,
+      clock,
+      onEvent: (event) => event.type === "retry" && setTimeout(() => clock.advance(event.waitMs)),
+      fetch: (input, init) => {
+        if (!down) return fetch(input, init);
+        down = false;
+        return Promise.reject(new TypeError("cut"));
+      },
+    });
+    const writer = sluice.pointWriter();
+    if (reached) {
+      await writer.write(POINT);
+      await writer.flush();
+    }
+    clock.advance(3600_000);
+    down = true;
+    await writer.write(POINT);
+    assertEquals(await writer.flush(), reached ? 2 : 1);
+    await writer.close();
+  }
 });
 
 Deno.test("sendPoints() waits as long as RetryInfo asks for, with nowhere else to go", async () => {
