@@ -57,17 +57,17 @@ export class Intake<T> {
     return this.bytes >= BUFFER_UNSAVED_BYTES;
   }
 
-  /** @throws {ItemRefused} for one that cannot be encoded. */
+  /** @throws {ItemRefused} for one that cannot be encoded, or is larger than a server takes. */
   put(item: T): void {
     const { encode, clock, maxItems } = this.options;
     this.#batch.begin();
     try {
       encode(this.#batch, item, this.made);
+      this.#batch.end();
     } catch (error) {
       this.#batch.abandon();
       throw new ItemRefused(error);
     }
-    this.#batch.end();
     this.made++;
     this.#items++;
     if (this.#batch.full || this.#items >= maxItems) this.cut();

@@ -11,6 +11,7 @@
 import { Code } from "./deps.ts";
 import { HEADER_BYTES } from "./envelope.ts";
 import { SluiceError } from "./errors.ts";
+import { MAX_ITEM_BYTES } from "./limits.ts";
 
 /** Items in a row, as whole envelopes: see envelope.ts. */
 export interface Block {
@@ -78,6 +79,26 @@ export function skipMessages(bytes: Uint8Array<ArrayBuffer>, count: number): Uin
   let at = 0;
   for (let i = 0; i < count; i++) at += HEADER_BYTES + view.getUint32(at + 1);
   return bytes.subarray(at);
+}
+
+/**
+ * Puts an empty message in the place of each that is larger than a server takes, and says so: the server refuses that one
+ * alone and counts it in its receipt, and the items after it keep their sequence.
+ */
+export function emptyTooLarge({ items, bytes }: Block, onEmptied: (index: number, length: number) => void): Block {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const kept: Block[] = [];
+  let from = 0;
+  for (let at = 0, index = 0; at < bytes.length; index++) {
+    const length = view.getUint32(at + 1);
+    if (length > MAX_ITEM_BYTES) {
+      onEmptied(index, length);
+      kept.push({ items: 0, bytes: bytes.subarray(from, at) }, { items: 0, bytes: new Uint8Array(HEADER_BYTES) });
+      from = at + HEADER_BYTES + length;
+    }
+    at += HEADER_BYTES + length;
+  }
+  return joinBlocks([...kept, { items, bytes: bytes.subarray(from) }]);
 }
 
 /** Blocks in a row, as one. */

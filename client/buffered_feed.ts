@@ -5,7 +5,7 @@
  * @module
  */
 import type { OfflineBuffer } from "./buffer.ts";
-import type { Block } from "./buffer_store.ts";
+import { type Block, emptyTooLarge } from "./buffer_store.ts";
 import type { Clock } from "./clock.ts";
 import { withResolvers } from "./deferred.ts";
 import type { OpenWindow } from "./feed.ts";
@@ -20,11 +20,14 @@ export interface BufferedFeedOptions {
   clock: Clock;
   rate: RateLimit;
   window?: WindowLimits;
+  /** Told of an item that can never be sent, as its sequence and the bytes that it has. */
+  onTooLarge(index: number, bytes: number): void;
 }
 
 export class BufferedFeed extends ItemsFeed<Block> {
   readonly #buffer: OfflineBuffer;
   readonly #base: number;
+  readonly #onTooLarge: BufferedFeedOptions["onTooLarge"];
   /** Position up to which somebody waits for all to be committed. */
   #wanted = 0;
 
@@ -34,12 +37,15 @@ export class BufferedFeed extends ItemsFeed<Block> {
     super(producer, { ...options, write: () => {} });
     this.#buffer = buffer;
     this.#base = buffer.stream.base;
+    this.#onTooLarge = options.onTooLarge;
     this.saved = producer;
   }
 
   readonly saved: SavedItems;
 
-  override put({ items, bytes }: Block): void {
+  override put(block: Block): void {
+    const { made } = this;
+    const { items, bytes } = emptyTooLarge(block, (index, length) => this.#onTooLarge(made + index, length));
     this.putEncoded(bytes, items);
     const read = this.saved.position;
     if (read >= this.#wanted && read - items < this.#wanted) this.flush();

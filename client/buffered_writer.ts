@@ -13,6 +13,7 @@ import { BufferedFeed } from "./buffered_feed.ts";
 import type { Core } from "./core.ts";
 import { withResolvers } from "./deferred.ts";
 import { Code } from "./deps.ts";
+import { tooLarge } from "./envelope.ts";
 import { isForgotten, SluiceError } from "./errors.ts";
 import type { Kind } from "./kinds.ts";
 import { BUFFER_BYTES, MAX_UNAWAITED_BYTES, SUSPEND_MS } from "./limits.ts";
@@ -188,7 +189,13 @@ export class BufferedWriter<T, R> implements BufferedItemWriter<T, R> {
   async #send(buffer: OfflineBuffer): Promise<R> {
     const { core, options: { window, onProgress, signal } } = this;
     buffer.refresh();
-    const feed = this.#feed = new BufferedFeed(buffer, { clock: core.clock, rate: core.rate, window });
+    const feed = this.#feed = new BufferedFeed(buffer, {
+      ...{ clock: core.clock, rate: core.rate, window },
+      onTooLarge: (index, bytes) => {
+        const error = this.#error(`Item ${index}: ${tooLarge(bytes).message}`, "item", Code.InvalidArgument);
+        core.onEvent({ type: "refused", streamId: buffer.stream.id, error });
+      },
+    });
     this.#meter = new Meter(feed, core.clock);
     const { signal: stopped } = this.#stop;
     return await new Sender(core, this.kind, feed, {

@@ -5,6 +5,7 @@
  * @module
  */
 import { Code, ConnectError } from "./deps.ts";
+import { MAX_ITEM_BYTES } from "./limits.ts";
 import { FieldWriter } from "./writer.ts";
 
 /** Bytes of flags and length before each message. */
@@ -60,10 +61,11 @@ export class EnvelopeBatch extends FieldWriter {
     this.start = this.at;
   }
 
-  /** Ends the message. */
+  /** Ends the message. @throws {RangeError} if it is larger than a server takes. */
   end(): void {
     const size = this.#attachedBytes + this.at - this.start;
     const length = size - this.#size - HEADER_BYTES;
+    if (length > MAX_ITEM_BYTES) throw tooLarge(length);
     const header = this.#header ?? this.bytes;
     const at = this.#header === undefined ? this.start + this.#size - this.#attachedBytes : 0;
     header[at] = 0;
@@ -101,6 +103,11 @@ export class EnvelopeBatch extends FieldWriter {
     this.start += chunk.length;
     return chunk;
   }
+}
+
+/** The error of an item that no server takes. */
+export function tooLarge(bytes: number): RangeError {
+  return new RangeError(`Cannot send an item of ${bytes} bytes: the limit is ${MAX_ITEM_BYTES}`);
 }
 
 /** One envelope of an answer. */

@@ -19,6 +19,8 @@ export type SluiceEvent =
   | { type: "retry"; streamId?: string; url?: string; attempt: number; waitMs: number; error: SluiceError }
   /** An upload goes on where another run of the program, or another tab, has left it. */
   | { type: "resumed"; streamId: string; committed: number }
+  /** An item of an offline buffer can never be sent, and is passed over: in the receipt it is one that was refused. */
+  | { type: "refused"; streamId: string; error: SluiceError }
   /** An endpoint is not used any more, or is again. */
   | { type: "ejected"; url: string; error: SluiceError }
   | { type: "probe"; url: string; healthy: boolean }

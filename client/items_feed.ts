@@ -121,11 +121,11 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
     this.#batch.begin();
     try {
       this.#options.write(this.#batch, item, this.#next);
+      this.#batch.end();
     } catch (error) {
       this.#batch.abandon();
       throw new ItemRefused(error);
     }
-    this.#batch.end();
     this.#next++;
     this.#unspent++;
     this.#filled.items++;

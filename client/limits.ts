@@ -27,6 +27,12 @@ export const MIN_WINDOW_BYTES = 64 * KIB;
 export const WINDOW_ITEMS = 100_000;
 
 /**
+ * Bytes of an item's message: a server takes no more, and what it refuses for its size ends the stream. So it must not
+ * get into one, nor into an offline buffer, where all that comes after it would wait for it.
+ */
+export const MAX_ITEM_BYTES = 4 * MIB;
+
+/**
  * Bytes that a long-lived writer takes from a caller who does not wait when he is told to; then it refuses. Several
  * parts of a program may write at once, each of them one item more than there is room for.
  */

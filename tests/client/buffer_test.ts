@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertGreater, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { createSluice, SluiceError } from "../../client/mod.ts";
+import { openFileStore } from "../../client/buffer_files.ts";
+import { writeLog } from "../../client/items.ts";
+import { createSluice, SluiceError, type SluiceEvent } from "../../client/mod.ts";
+import { FieldWriter } from "../../client/writer.ts";
 import { RETRY, withServer, write } from "./buffered_clients.ts";
 import { numberedPoints, storedOf } from "./buffered_points.ts";
+import { envelope } from "./fake_server.ts";
 
 function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -148,6 +152,38 @@ Deno.test("A buffered writer refuses a bad item and goes on", async () => {
     assertEquals((await writer.close()).committed, 5n);
     assertEquals(await storedOf(url, "bad"), 5);
     assertEquals((await assertRejects(() => writer.saved(), SluiceError)).reason, "closed");
+  });
+});
+
+Deno.test("An item that no server takes does not get into a buffer; one that is in it is passed over", async () => {
+  await withServer(async ({ state, start, client }) => {
+    const entryOf = (message: string) => ({ application: "large", timestamp: Date.now(), message });
+    const tooLong = entryOf("x".repeat(5 << 20));
+    const first = client().logWriter({ buffer: "large" });
+    await first.write(entryOf("one"));
+    assertEquals(assertThrows(() => void first.write(tooLong), SluiceError, "the limit is 4194304").reason, "item");
+    await first.write(entryOf("two"));
+    assertEquals(await first.suspend(), 2);
+    const batch = new FieldWriter();
+    const envelopes = ["three", "x".repeat(5 << 20), "y".repeat(5 << 20), "four"].map((message, i) => {
+      batch.start = batch.at;
+      writeLog(batch, entryOf(message), i);
+      return envelope(0, batch.bytes.slice(batch.start, batch.at));
+    });
+    const store = await openFileStore(`${state}/buffer-large`, 1 << 20);
+    await store.append([{ items: 4, bytes: await new Blob(envelopes).bytes() }]);
+    await store.close("all");
+
+    await using _server = await start();
+    const refused: string[] = [];
+    const onEvent = (event: SluiceEvent) => event.type === "refused" && refused.push(event.error.message);
+    const second = client({ onEvent }).logWriter({ buffer: "large" });
+    await second.write(entryOf("five"));
+    const { committed, indexedCount, errorCount, rejections } = await second.close();
+    assertEquals([committed, indexedCount, errorCount], [7n, 5, 2n]);
+    assertEquals(rejections.map(({ index }) => index), [3n, 4n]);
+    assertEquals(refused.length, 2);
+    assertMatch(refused[1], /Item 4: Cannot send an item of 52428\d\d bytes/);
   });
 });
 

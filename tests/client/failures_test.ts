@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ulid } from "ulid";
 import { Code, createSluice, type PointInit, SluiceError, type SluiceEvent } from "../../client/mod.ts";
 import { sharedServer } from "../support/shared_server.ts";
@@ -159,4 +159,21 @@ Deno.test("A stream that is gone on with, and fewer items than it has, is the ca
   assertEquals([error.reason, error.committed, error.retryable], ["source", 3, false]);
   assertStringIncludes(error.hint, "the same items from the first");
   assertEquals((await sluice.sendPoints(points(4, "fewer"), { streamId })).successfulCount, 4);
+});
+
+Deno.test("An item that is larger than a server takes ends sendLogs() as one of a wrong shape does; a writer goes on", async () => {
+  const sluice = createSluice({ url: server.url });
+  const entryOf = (message: string) => ({ application: "large", timestamp: Date.now(), message });
+  const large = entryOf("x".repeat(5 << 20));
+  const error = await assertRejects(
+    async () => await sluice.sendLogs([entryOf("before"), large, entryOf("after")]),
+    SluiceError,
+    "the limit is 4194304",
+  );
+  assertEquals([error.reason, error.code, error.committed], ["item", Code.InvalidArgument, 1]);
+  const writer = sluice.logWriter();
+  await writer.write(entryOf("before"));
+  assertEquals(assertThrows(() => void writer.write(large), SluiceError).reason, "item");
+  await writer.write(entryOf("after"));
+  assertEquals((await writer.close()).committed, 2n);
 });

@@ -1,11 +1,14 @@
-import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { fromBinary } from "@bufbuild/protobuf";
 import { systemClock } from "../../client/clock.ts";
 import { readEnvelopes } from "../../client/envelope.ts";
 import { ItemsFeed } from "../../client/items_feed.ts";
 import { type PointInit, writePoint } from "../../client/items.ts";
+import { MAX_ITEM_BYTES } from "../../client/limits.ts";
 import { producerOf, PushProducer } from "../../client/producers.ts";
+import { ItemRefused } from "../../client/refused.ts";
 import { DataPointSchema } from "../../gen/sluice/v1/data_collection_pb.ts";
+import { MAX_MESSAGE_BYTES } from "../../limits.ts";
 
 /** Enough of it makes a chunk. */
 const FILLER = "x".repeat(1000);
@@ -251,5 +254,28 @@ Deno.test("ItemsFeed takes an item that cannot be encoded back", async () => {
   feed.flush();
   const window = feed.open("windows", () => {});
   assertEquals(await sourcesIn((await window.body as Blob).stream()), ["a", "c"]);
+  feed.release();
+});
+
+Deno.test("MAX_ITEM_BYTES: an item at it is sent, a larger one is refused and leaves nothing behind", async () => {
+  assertEquals(MAX_ITEM_BYTES, MAX_MESSAGE_BYTES);
+  const feed = new ItemsFeed<PointInit>(new PushProducer(), { write: writePoint, clock: systemClock });
+  // Tag and length of the source, the timestamp, and a metric.
+  const around = 1 + 4 + 2 + 14;
+  const largest = "x".repeat(MAX_ITEM_BYTES - around);
+  const error = assertThrows(() => feed.put(pointOf(largest + "x")), ItemRefused, "the limit is 4194304");
+  assertInstanceOf(error.cause, RangeError);
+  feed.put(pointOf("a"));
+  feed.put(pointOf(largest));
+  assertThrows(() => feed.put(pointOf(largest + "x")), ItemRefused);
+  feed.put(pointOf("b"));
+  feed.flush();
+  const lengths: number[] = [];
+  while (feed.committed < feed.made) {
+    const { body } = feed.open("windows", () => {});
+    for await (const { data } of readEnvelopes((await body as Blob).stream())) lengths.push(data.length);
+    feed.commit(lengths.length);
+  }
+  assertEquals(lengths, [19, MAX_ITEM_BYTES, 19]);
   feed.release();
 });
