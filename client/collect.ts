@@ -4,7 +4,8 @@
  * @module
  */
 import type { Core } from "./core.ts";
-import { ItemsFeed, type WindowLimits } from "./items_feed.ts";
+import { ItemsFeed } from "./items_feed.ts";
+import type { WindowLimits } from "./window_limits.ts";
 import type { Kind } from "./kinds.ts";
 import { producerOf } from "./producers.ts";
 import { Meter, type OnProgress, Sending } from "./progress.ts";

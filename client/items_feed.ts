@@ -5,27 +5,18 @@
  * @module
  */
 import type { Clock } from "./clock.ts";
+import { withResolvers } from "./deferred.ts";
 import { EnvelopeBatch } from "./envelope.ts";
-import { AHEAD_TURN_MS, type Feed, type OpenWindow, Turns, WindowSize } from "./feed.ts";
-import { MIN_WINDOW_BYTES, STREAMED_WINDOW_MS, WHOLE_WINDOW_MS, WINDOW_BYTES, WINDOW_ITEMS } from "./limits.ts";
+import { AHEAD_TURN_MS, type Feed, type OpenWindow, Turns, type WindowSize } from "./feed.ts";
+import { STREAMED_WINDOW_MS, WHOLE_WINDOW_MS, WINDOW_ITEMS } from "./limits.ts";
 import type { Producer, Sink } from "./producers.ts";
 import type { RateLimit } from "./rate.ts";
 import { ItemsWindow } from "./items_window.ts";
 import { ItemRefused, SourceFailed } from "./refused.ts";
 import type { Way } from "./way.ts";
+import { type WindowLimits, windowSizeOf } from "./window_limits.ts";
 import { Window } from "./windows.ts";
 import type { FieldWriter } from "./writer.ts";
-
-/** Bytes of the first window: the next ones are up to eight times as large, if the network is good for that. */
-const FIRST_WINDOW_BYTES = WINDOW_BYTES / 8;
-
-/** How a window is bounded. */
-export interface WindowLimits {
-  bytes?: number;
-  items?: number;
-  /** How long it stays open for a slow producer, ms. */
-  ms?: number;
-}
 
 /** What a feed of items needs. */
 export interface ItemsFeedOptions<T> {
@@ -58,14 +49,17 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
   #filling: Promise<void> | undefined;
   /** Items since the rate was last asked. */
   #unspent = 0;
-  /** Called when something was committed. */
-  #onRoom: (() => void) | undefined;
+  /** Whatever is before it is wanted soon: a window that begins before it does not wait for more. */
+  #wanted = 0;
+  /** Bytes that are kept, because they are not known to be committed. */
+  held = 0;
+  /** Resolved, and made anew, when something was committed. */
+  #moved = withResolvers<void>();
 
   constructor(readonly producer: Producer<T>, options: ItemsFeedOptions<T>) {
     this.#options = options;
     this.total = options.total;
-    const max = options.window?.bytes ?? WINDOW_BYTES;
-    this.size = new WindowSize(Math.min(MIN_WINDOW_BYTES, max), max, Math.min(FIRST_WINDOW_BYTES, max));
+    this.size = windowSizeOf(options.window ?? {});
   }
 
   skipTo(committed: number): void {
@@ -103,14 +97,9 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
     return this.#batch.empty;
   }
 
-  /** Bytes that are kept, because they are not known to be committed. */
-  get held(): number {
-    return this.#windows.reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
   /** Whether a window is on its way and the next is full. */
   get blocked(): boolean {
-    return this.#windows.length > 1 && this.#windows.at(-1)!.sealed;
+    return this.#windows[1]?.sealed === true;
   }
 
   put(item: T): void {
@@ -134,7 +123,7 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
   /** Takes whole messages that are encoded already. */
   protected putEncoded(bytes: Uint8Array<ArrayBuffer>, items: number): void {
     const window = this.#filled;
-    window.push(bytes);
+    this.#push(window, bytes);
     window.items += items;
     this.#next = window.end;
     this.#unspent += items;
@@ -161,10 +150,10 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
     const windows = this.#windows;
     while (windows[0].sealed && windows[0].end <= committed) {
       if (windows.length === 1) windows.push(new Window(windows[0].end));
-      windows.shift();
+      this.held -= windows.shift()!.bytes;
     }
-    if (committed > windows[0].start) windows[0].dropTo(committed);
-    this.#onRoom?.();
+    if (committed > windows[0].start) this.held -= windows[0].dropTo(committed);
+    this.#move();
   }
 
   fit(ms: number, failed: boolean): void {
@@ -174,30 +163,24 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
   release(): void {
     this.#done = true;
     this.producer.release();
-    this.#onRoom?.();
+    this.#move();
   }
 
-  /** The window that is open is closed, so that what is in it gets committed. */
+  /** What was put is to be committed soon: the window that has it does not wait for more, once it is the first. */
   flush(): void {
-    if (this.#filled.items > 0) this.#seal();
+    this.#wanted = this.#next;
+    this.#sealWanted();
     this.producer.wake();
   }
 
   /** Resolves when something was committed. */
   room(): Promise<void> {
-    return new Promise((resolve) => {
-      const before = this.#onRoom;
-      this.#onRoom = () => {
-        this.#onRoom = undefined;
-        before?.();
-        resolve();
-      };
-    });
+    return this.#moved.promise;
   }
 
   /** Chunks that are full go into their window, and a window that is full is sealed. */
   collect(): void {
-    while (this.#batch.full) this.#filled.push(this.#batch.take());
+    while (this.#batch.full) this.#push(this.#filled, this.#batch.take());
     const { bytes, items } = this.#windows.at(-1)!;
     const full = bytes >= this.size.bytes || items >= (this.#options.window?.items ?? WINDOW_ITEMS);
     if (full || this.#done) this.#seal();
@@ -218,6 +201,7 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
   }
 
   open(way: Way, onProgress: () => void): OpenWindow {
+    this.#sealWanted();
     const [window] = this.#windows;
     if (window.sealed && window.bytes > 2 * this.size.bytes) this.#windows.unshift(window.split(this.size.bytes));
     return new ItemsWindow(this, this.#windows[0], way, onProgress);
@@ -232,7 +216,7 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
     if (!window.sealed) await this.#fill();
     if (window.sealed) return;
     if (next !== undefined) {
-      if (next >= window.chunks.length && !this.#batch.empty) window.push(this.#batch.take());
+      if (next >= window.chunks.length && !this.#batch.empty) this.#push(window, this.#batch.take());
     } else if (this.full) {
       // The rate has been reached, by items that no chunk has room for yet.
       await this.#options.rate?.spend(this.#unspent, 0);
@@ -275,8 +259,24 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
   #seal(): void {
     const window = this.#windows.at(-1)!;
     if (window.sealed) return;
-    while (!this.#batch.empty) window.push(this.#batch.take());
+    while (!this.#batch.empty) this.#push(window, this.#batch.take());
     window.sealed = true;
+  }
+
+  /** One that comes after the first goes on being filled until it is its turn: else each flush would make another. */
+  #sealWanted(): void {
+    const { length, 0: window } = this.#windows;
+    if (length === 1 && window.items > 0 && window.start < this.#wanted) this.#seal();
+  }
+
+  #push(window: Window, chunk: Uint8Array<ArrayBuffer>): void {
+    window.push(chunk);
+    this.held += chunk.length;
+  }
+
+  #move(): void {
+    this.#moved.resolve();
+    this.#moved = withResolvers();
   }
 
   /** Never two at once. What the producer throws ends the stream, once all that it made before is committed. */

@@ -77,7 +77,7 @@ export type { EndpointInfo } from "./endpoints.ts";
 export { SluiceError, type SluiceReason } from "./errors.ts";
 export type { OnEvent, SluiceEvent } from "./events.ts";
 export type { Files, ListFilesOptions } from "./files.ts";
-export type { WindowLimits } from "./items_feed.ts";
+export type { WindowLimits } from "./window_limits.ts";
 export type { LogInit, PointInit, Timestamp } from "./items.ts";
 export type { BufferedItemWriter, BufferedWriterOptions } from "./buffer_options.ts";
 export type { ItemWriter, WriterOptions } from "./long_writer.ts";

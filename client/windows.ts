@@ -30,12 +30,13 @@ export class Window {
     this.bytes += chunk.length;
   }
 
-  /** Drops the items before this one, which must be among those in chunks. */
-  dropTo(sequence: number): void {
+  /** Drops the items before this one, which must be among those in chunks, and says how many bytes these were. */
+  dropTo(sequence: number): number {
     const { messages, bytes } = locate(this.chunks, (messages) => this.start + messages >= sequence);
     this.#cut(bytes);
     this.start += messages;
     this.items -= messages;
+    return bytes;
   }
 
   /** Takes whole messages of at least so many bytes off its beginning, as a window of their own. It must be sealed. */
