@@ -72,16 +72,16 @@ export class BufferedFeed extends ItemsFeed<Block> {
     this.#buffer.moveTo(this.#base + committed);
   }
 
-  override hand(chunk: Uint8Array, sent: number): Promise<void> | undefined {
-    if (this.#buffer.stream.open) return super.hand(chunk, sent);
-    return this.#buffer.handOver().then(() => super.hand(chunk, sent));
+  override hand(chunk: Uint8Array, sent: number, signal: AbortSignal): Promise<void> | undefined {
+    if (this.#buffer.stream.open) return super.hand(chunk, sent, signal);
+    return this.#buffer.handOver().then(() => super.hand(chunk, sent, signal));
   }
 
   override open(way: Way, onProgress: () => void): OpenWindow {
     const window = super.open(way, onProgress);
-    const { start, end, body, ms, made } = window;
+    const { start, end, body, made } = window;
     return {
-      ...{ start, end, body, ms, made },
+      ...{ start, end, body, made },
       stop: (reason) => {
         window.stop(reason);
         this.#buffer.handedOver(this.#base + this.sent);

@@ -163,8 +163,7 @@ export class ForeignAnswer extends ConnectError {
 export function toSluiceError(error: unknown, position: StreamPosition = {}): SluiceError {
   if (error instanceof SluiceError) {
     if (position.streamId === undefined || error.streamId !== undefined) return error;
-    const { rawMessage, code, reason, retryable, retryAfterMs, cause } = error;
-    return new SluiceError(rawMessage, { code, reason, retryable, retryAfterMs, cause: cause ?? error, ...position });
+    return changed(error, position);
   }
   if (error instanceof ForeignAnswer) {
     return new SluiceError(error.rawMessage, { code: error.code, reason: "foreign", cause: error, ...position });
@@ -178,6 +177,16 @@ export function toSluiceError(error: unknown, position: StreamPosition = {}): Sl
     cause: error,
     ...position,
   });
+}
+
+/** The same error, with something of it changed. */
+export function changed(
+  error: SluiceError,
+  changes: StreamPosition & { rawMessage?: string; retryable?: boolean; retryAfterMs?: number },
+): SluiceError {
+  const { rawMessage, code, reason, retryable, retryAfterMs, streamId, committed, cause } = error;
+  const init = { code, reason, retryable, retryAfterMs, streamId, committed, cause: cause ?? error };
+  return new SluiceError(changes.rawMessage ?? rawMessage, { ...init, ...changes });
 }
 
 /** fetch says no more than that it failed; why is in the cause. */

@@ -48,8 +48,6 @@ export interface OpenWindow {
   readonly end: number | undefined;
   /** Its body, a stream or the whole. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | Promise<Blob>;
-  /** How long its body may take to be made, ms. */
-  readonly ms: number;
   /** Resolves when nothing of its body has yet to be made, or it has ended: then the next window can be. */
   readonly made: Promise<void>;
   /** Ends it as a failed one, so that nobody can take what came for all there is. */

@@ -209,9 +209,9 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
 
   /**
    * For a window that is open: makes more of it. With `next`, at least a chunk of that number, though it be a short one,
-   * for somebody waits for it.
+   * for somebody waits for it. The signal ends a wait for the rate.
    */
-  async more(window: Window, next?: number): Promise<void> {
+  async more(window: Window, signal: AbortSignal, next?: number): Promise<void> {
     await this.#turns.take();
     if (!window.sealed) await this.#fill();
     if (window.sealed) return;
@@ -219,7 +219,7 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
       if (next >= window.chunks.length && !this.#batch.empty) this.#push(window, this.#batch.take());
     } else if (this.full) {
       // The rate has been reached, by items that no chunk has room for yet.
-      await this.#options.rate?.spend(this.#unspent, 0);
+      await this.#options.rate?.spend(this.#unspent, 0, signal);
       this.#unspent = 0;
     }
   }
@@ -238,13 +238,13 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
     return this.#options.clock;
   }
 
-  /** A chunk is handed to the transport. */
-  hand(chunk: Uint8Array, sent: number): Promise<void> | undefined {
+  /** A chunk is handed to the transport; the signal ends a wait for the rate. */
+  hand(chunk: Uint8Array, sent: number, signal: AbortSignal): Promise<void> | undefined {
     this.bytes += chunk.length;
     this.sent = Math.max(this.sent, sent);
     const items = this.#unspent;
     this.#unspent = 0;
-    return this.#options.rate?.spend(items, chunk.length);
+    return this.#options.rate?.spend(items, chunk.length, signal);
   }
 
   /** The window that takes what is put. */

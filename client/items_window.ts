@@ -14,9 +14,11 @@ export class ItemsWindow<T> implements OpenWindow {
   readonly end: number | undefined;
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | Promise<Blob>;
   readonly made: Promise<void>;
-  readonly ms: number;
   #next = 0;
+  /** Nothing more is enqueued. */
   #stopped = false;
+  /** Ends waits for the rate. */
+  readonly #stop = new AbortController();
   #setMade!: () => void;
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   readonly #cancelTimer: () => void;
@@ -25,8 +27,7 @@ export class ItemsWindow<T> implements OpenWindow {
     this.start = run.start;
     this.end = feed.end;
     this.made = new Promise((resolve) => this.#setMade = resolve);
-    this.ms = feed.timeOf(way);
-    this.#cancelTimer = feed.clock.setTimer(this.ms, () => feed.timeUp(run));
+    this.#cancelTimer = feed.clock.setTimer(feed.timeOf(way), () => feed.timeUp(run));
     this.body = way === "stream" ? this.#stream() : this.#whole();
   }
 
@@ -34,6 +35,7 @@ export class ItemsWindow<T> implements OpenWindow {
     this.#finish();
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#stop.abort(reason);
     this.feed.producer.wake();
     this.#controller?.error(reason);
   }
@@ -44,8 +46,9 @@ export class ItemsWindow<T> implements OpenWindow {
         this.#controller = controller;
       },
       pull: (controller) => this.#pull(controller),
-      cancel: () => {
+      cancel: (reason) => {
         this.#stopped = true;
+        this.#stop.abort(reason);
         this.#finish();
         this.feed.producer.wake();
       },
@@ -56,7 +59,7 @@ export class ItemsWindow<T> implements OpenWindow {
   async #pull(controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>): Promise<void> {
     const { run, feed } = this;
     while (this.#next >= run.chunks.length && !run.sealed) {
-      await feed.more(run, this.#next);
+      await feed.more(run, this.#stop.signal, this.#next);
       if (this.#stopped) return;
     }
     if (run.sealed) this.#setMade();
@@ -76,9 +79,13 @@ export class ItemsWindow<T> implements OpenWindow {
 
   async #whole(): Promise<Blob> {
     const { run, feed } = this;
-    while (!run.sealed && !this.#stopped) await feed.more(run);
+    const { signal } = this.#stop;
+    while (!run.sealed && !this.#stopped) await feed.more(run, signal);
     this.#setMade();
-    for (const chunk of run.chunks) await this.#hand(chunk);
+    for (const chunk of run.chunks) {
+      signal.throwIfAborted();
+      await this.#hand(chunk);
+    }
     this.#finish();
     return new Blob(run.chunks);
   }
@@ -86,7 +93,7 @@ export class ItemsWindow<T> implements OpenWindow {
   /** Of what has been made, all that is not in the batch has been handed over; a message more or less is no matter. */
   #hand(chunk: Uint8Array): Promise<void> | undefined {
     const { run, feed } = this;
-    const wait = feed.hand(chunk, run.end);
+    const wait = feed.hand(chunk, run.end, this.#stop.signal);
     this.onProgress();
     return wait;
   }

@@ -52,19 +52,23 @@ export const WHOLE_WINDOW_MS = SECOND;
 export const FILE_WINDOW_BYTES = 64 * MIB;
 
 /**
- * How long a streamed window of a file stays open, ms: a call that goes on for longer is given up for lost. It is longer
- * than that of points, for the server commits what has come of it once a second.
+ * How long a streamed window of a file stays open, ms, so that a receipt comes now and then however slow the network is.
+ * It is longer than that of points, for the server commits what has come of it once a second.
  */
 export const FILE_WINDOW_MS = 20 * SECOND;
 
 /**
- * How long a receipt may take once a window has been sent, or all of one that is sent whole, ms; and how long nothing of
- * an answer that comes in parts may come.
+ * How long a receipt may take once all of a window has been handed over, and how long the transport may take nothing of one
+ * that is streamed, ms; and how long nothing of an answer that comes in parts may come. As long as bytes move, a call may
+ * last.
  */
 export const CALL_TIMEOUT_MS = 30 * SECOND;
 
 /** How long a question about a stream, or an endpoint's health, may take, ms. */
 export const ASK_TIMEOUT_MS = 5 * SECOND;
+
+/** The same, if the stream is given up and nothing but the number that its error names depends on the answer, ms. */
+export const LAST_ASK_MS = 2 * SECOND;
 
 /** The first wait before a retry is up to so long, ms; the next ones up to twice as long as the one before. */
 export const BACKOFF_MS = 100;
@@ -77,6 +81,12 @@ export const GIVE_UP_MS = 5 * MINUTE;
 
 /** The same, as long as no endpoint has ever answered this client: an address that is wrong should show soon, ms. */
 export const FIRST_CONTACT_MS = 10 * SECOND;
+
+/**
+ * Bytes of a body that a platform's fetch may take before it is connected (Deno: two chunks). Whoever has taken more is an
+ * endpoint that can be reached, though it has not answered yet.
+ */
+export const UNCONNECTED_BYTES = 256 * KIB;
 
 /** Retries that may happen at once, of all streams of a client together. */
 export const RETRY_BURST = 20;

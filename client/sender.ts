@@ -8,15 +8,17 @@ import { type StreamInfo, StreamService, StreamState } from "../gen/sluice/v1/st
 import type { Core } from "./core.ts";
 import { withResolvers } from "./deferred.ts";
 import { Code } from "./deps.ts";
-import { ForeignAnswer, SluiceError, toSluiceError } from "./errors.ts";
+import { changed, ForeignAnswer, SluiceError, toSluiceError } from "./errors.ts";
 import type { Feed, OpenWindow } from "./feed.ts";
 import type { Kind } from "./kinds.ts";
-import { ASK_TIMEOUT_MS, DAMAGED_TRIES } from "./limits.ts";
-import { ItemRefused, SourceFailed } from "./refused.ts";
+import { ASK_TIMEOUT_MS, DAMAGED_TRIES, LAST_ASK_MS } from "./limits.ts";
+import { lostError, outcomeOf } from "./outcome.ts";
 import { Retries } from "./retry.ts";
 import { type Endpoint, postStream } from "./stream_call.ts";
 import { askUnary, cancelled } from "./unary.ts";
+import { untilAborted } from "./until_aborted.ts";
 import type { Way } from "./way.ts";
+import { callWindow } from "./window_call.ts";
 
 /** One stream to be sent. */
 export interface SendOptions {
@@ -40,6 +42,8 @@ export class Sender<R> {
   readonly #signal: AbortSignal;
   readonly #deadlineMs: number;
   readonly #ended = new AbortController();
+  /** Nobody could say what became of the last call. */
+  #uncertain = false;
   /** The receipt of what is committed so far, of an open stream. */
   latest: R | undefined;
 
@@ -67,23 +71,23 @@ export class Sender<R> {
     try {
       if (this.options.resume) {
         const info = await this.#locate();
-        const receipt = info?.state === StreamState.FINISHED ? this.kind.result(info) : undefined;
-        if (receipt !== undefined) return this.#stored(receipt);
+        const receipt = this.#resultOf(info);
+        if (receipt !== undefined) return receipt;
         const committed = Number(info?.committed ?? 0);
-        await this.feed.skipTo(committed);
+        await this.#orAborted(this.feed.skipTo(committed));
         if (committed > 0) this.core.onEvent({ type: "resumed", streamId: this.options.streamId, committed });
         this.#progress();
       }
       for (;;) {
-        this.#throwIfAborted();
-        await this.feed.ready();
-        this.#throwIfAborted();
+        await this.#orAborted(this.feed.ready());
         if (this.feed.failure !== undefined && this.feed.drained) throw this.feed.failure.error;
         const receipt = await this.#window();
         if (receipt !== undefined) return receipt;
       }
     } catch (error) {
-      throw this.#toError(error);
+      const receipt = await this.#lastWord(error);
+      if (receipt !== undefined) return receipt;
+      throw outcomeOf(error, this.feed, this.options.streamId, this.#uncertain);
     } finally {
       cancelTimer();
       this.#signal.removeEventListener("abort", onAbort);
@@ -118,12 +122,9 @@ export class Sender<R> {
       const failure = toSluiceError(error);
       const status = failure.cause instanceof ForeignAnswer ? failure.cause.status : undefined;
       if (failure.reason === "server") core.retry.reached = true;
-      if (core.way.failed(way, failure, status)) return undefined;
       feed.fit(core.clock.elapsed() - started, true);
-      const info = await this.#locate(failure);
-      const receipt = info?.state === StreamState.FINISHED ? kind.result(info) : undefined;
-      if (receipt !== undefined) return this.#stored(receipt);
-      this.#moveTo(Number(info?.committed ?? 0));
+      if (core.way.failed(way, failure, status)) return undefined;
+      return this.#settle(await this.#locate(failure));
     }
   }
 
@@ -136,30 +137,23 @@ export class Sender<R> {
       Object.assign(headers, { "sluice-start": `${start}` }, end !== undefined && { "sluice-end": `${end}` });
     }
     core.onEvent({ type: "call", streamId, url: endpoint.url, start, way });
-    const abort = new AbortController();
     const over = withResolvers<void>();
-    const onAbort = () => abort.abort(this.#signal.reason);
-    this.#signal.addEventListener("abort", onAbort, { once: true });
-    let cancelTimer = () => {};
     try {
-      const body = await window.body;
-      const patience = this.#retries.timeLeft((way === "stream" ? window.ms : 0) + core.callTimeoutMs);
-      cancelTimer = core.clock.setTimer(patience, () => abort.abort(this.#timedOut(patience)));
-      this.#aheadOf(window, over.promise);
-      const receipt = await postStream({ ...endpoint, headers }, kind.method, body, abort.signal) as R;
+      const receipt = await callWindow(window, (body, signal) => {
+        this.#aheadOf(window, over.promise);
+        return postStream({ ...endpoint, headers }, kind.method, body, signal) as Promise<R>;
+      }, {
+        clock: core.clock,
+        timeoutMs: core.callTimeoutMs,
+        signal: this.#signal,
+        onTaken: () => core.retry.reached = true,
+      });
       core.onEvent({ type: "receipt", streamId, url: endpoint.url, committed: kind.committed(receipt) });
       return { receipt, end };
     } catch (error) {
-      if (this.#signal.aborted) throw this.#cancelled();
-      throw abort.signal.aborted ? abort.signal.reason : error;
+      throw this.#signal.aborted ? this.#cancelled() : error;
     } finally {
-      cancelTimer();
       over.resolve();
-      this.#signal.removeEventListener("abort", onAbort);
-      const reason = new DOMException("The call is over", "AbortError");
-      // In this order: of a body that has failed by itself, Node's fetch throws the reason at nobody.
-      abort.abort(reason);
-      window.stop(reason);
     }
   }
 
@@ -181,11 +175,27 @@ export class Sender<R> {
     }
   }
 
+  /**
+   * The stream is given up. What became of the last call may be unknown, and is asked once more; not if whoever gave it up
+   * does not want to wait.
+   */
+  async #lastWord(error: unknown): Promise<R | undefined> {
+    const { feed } = this;
+    if (!(error instanceof SluiceError) || error.reason === "lost" || feed.sent <= feed.committed) return undefined;
+    try {
+      this.#throwIfAborted();
+      return this.#settle(await this.#ask(LAST_ASK_MS));
+    } catch {
+      // What is refused for good is not stored.
+      this.#uncertain = error.retryable;
+    }
+  }
+
   /** What the server knows of the stream; undefined if it is nothing. @throws {SluiceError} */
-  async #ask(): Promise<StreamInfo | undefined> {
+  async #ask(atMostMs = ASK_TIMEOUT_MS): Promise<StreamInfo | undefined> {
     const { core, kind, options: { streamId } } = this;
     try {
-      const timeoutMs = this.#retries.timeLeft(ASK_TIMEOUT_MS);
+      const timeoutMs = this.#retries.timeLeft(atMostMs);
       const { stream } = await core.pool.use((endpoint) =>
         askUnary(endpoint, StreamService.method.getStream, { kind: kind.kind, streamId }, {
           signal: this.#signal,
@@ -211,21 +221,22 @@ export class Sender<R> {
     await this.#retries.wait(waitMs).catch(() => this.#throwIfAborted());
   }
 
+  /** Takes what the server knows of the stream. Returns the receipt of one that is finished. */
+  #settle(info: StreamInfo | undefined): R | undefined {
+    const receipt = this.#resultOf(info);
+    if (receipt === undefined) this.#moveTo(Number(info?.committed ?? 0));
+    return receipt;
+  }
+
+  #resultOf(info: StreamInfo | undefined): R | undefined {
+    const receipt = info?.state === StreamState.FINISHED ? this.kind.result(info) : undefined;
+    return receipt && this.#stored(receipt);
+  }
+
   /** What the server says is committed. */
   #moveTo(committed: number): void {
     const { feed, options: { streamId } } = this;
-    if (committed < feed.committed || committed > feed.sent) {
-      const what = committed < feed.committed
-        ? `no more than ${committed} of the ${feed.committed} that were committed`
-        : `${committed}, although only ${feed.sent} have been sent under its id`;
-      throw new SluiceError(`The server knows ${what} of stream ${streamId}`, {
-        code: Code.DataLoss,
-        reason: "lost",
-        retryable: false,
-        streamId,
-        committed,
-      });
-    }
+    if (committed < feed.committed || committed > feed.sent) throw lostError(committed, feed, streamId);
     if (committed === feed.committed) return;
     feed.commit(committed);
     this.#retries.progress();
@@ -262,15 +273,12 @@ export class Sender<R> {
     const curable = portal || error.code === Code.OutOfRange && error.reason === "server" ||
       error.code === Code.DataLoss && error.reason === "server" && !this.kind.placed &&
         this.#retries.failures < DAMAGED_TRIES;
-    if (!curable || error.retryable) return error;
-    return new SluiceError(error.rawMessage, { code: error.code, reason: error.reason, retryable: true, cause: error });
+    return curable ? changed(error, { retryable: true }) : error;
   }
 
-  #timedOut(ms: number): SluiceError {
-    return new SluiceError(`No receipt came within ${Math.round(ms)} ms`, {
-      code: Code.DeadlineExceeded,
-      reason: "connection",
-      retryable: true,
+  async #orAborted(work: void | Promise<void>): Promise<void> {
+    await untilAborted(this.#signal, Promise.resolve(work)).catch((error) => {
+      throw this.#signal.aborted ? this.#cancelled() : error;
     });
   }
 
@@ -280,21 +288,5 @@ export class Sender<R> {
 
   #cancelled(): SluiceError {
     return this.#ended.signal.aborted ? this.#ended.signal.reason : cancelled(this.#signal);
-  }
-
-  /** The error as the caller sees it, with what is known of the stream. */
-  #toError(error: unknown): SluiceError {
-    const position = { streamId: this.options.streamId, committed: this.feed.committed };
-    const known = error instanceof SluiceError && error.reason === "buffer";
-    if (known || this.feed.failure?.error !== error) return toSluiceError(error, position);
-    const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof ItemRefused) return failed("item", message, error.cause);
-    if (error instanceof SourceFailed) return failed("source", message, error.cause ?? error);
-    return failed("producer", `The producer threw: ${message}`, error);
-
-    function failed(reason: "item" | "source" | "producer", message: string, cause: unknown): SluiceError {
-      const code = reason === "item" ? Code.InvalidArgument : Code.Aborted;
-      return new SluiceError(message, { code, reason, retryable: false, cause, ...position });
-    }
   }
 }

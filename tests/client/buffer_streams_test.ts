@@ -158,6 +158,22 @@ Deno.test("A disk that fails ends the writer with an error, and so does damage w
   });
 });
 
+Deno.test("A record that cannot be written is the buffer's error, not the network's", async () => {
+  for (const transport of ["stream", "windows"] as const) {
+    await withServer(async ({ state, start, client }) => {
+      await using _server = await start();
+      const writer = client({ transport }).pointWriter({ buffer: "record" });
+      await writer.saved();
+      // In the place of the file that it is written to first.
+      await Deno.mkdir(`${state}/buffer-record/meta.json.new`);
+      await write(writer, "record", 0, 10);
+      const error = await assertRejects(() => writer.flush(), SluiceError);
+      assertEquals([error.reason, error.retryable], ["buffer", false]);
+      assertMatch(error.message, /directory/i);
+    });
+  }
+});
+
 Deno.test("A login page in the server's place is waited out by whoever has reached the server before", async () => {
   await withServer(async ({ url, start, client }) => {
     let pages = 0;

@@ -177,3 +177,69 @@ Deno.test("An item that is larger than a server takes ends sendLogs() as one of 
   await writer.write(entryOf("after"));
   assertEquals((await writer.close()).committed, 2n);
 });
+
+Deno.test("A stream that is given up says what is stored: the server is asked once more, or that nobody knows", async () => {
+  for (const answers of [true, false]) {
+    const source = `given-up-${answers}`;
+    const network: typeof fetch = async (input, init) => {
+      if (String(input).includes("GetStream")) {
+        return answers ? await fetch(input, init) : Promise.reject(new TypeError("gone"));
+      }
+      await (await fetch(input, init)).body?.cancel();
+      throw new TypeError("the answer is lost");
+    };
+    const sluice = createSluice({ url: server.url, fetch: network, retry: false });
+    const endless = async function* () {
+      yield* points(100, source);
+      await new Promise(() => {});
+    };
+    const error = await assertRejects(
+      async () => await sluice.sendPoints(endless(), { window: { ms: 50 } }),
+      SluiceError,
+      "the answer is lost",
+    );
+    assertEquals([error.committed, error.retryable], [answers ? 100 : 0, true]);
+    assertEquals(error.message.includes("more may be stored than is known"), !answers);
+    assertEquals(await storedOf(server.url, source), 100);
+    // Of a stream that is finished, there is the receipt.
+    const whole = sluice.sendPoints(points(100, `${source}-whole`));
+    if (answers) assertEquals((await whole).successfulCount, 100);
+    else await assertRejects(async () => await whole, SluiceError, "more may be stored");
+  }
+});
+
+Deno.test("A source that stalls keeps no upload from being cancelled, nor from its deadline", async () => {
+  const sluice = createSluice({ url: server.url });
+  async function* stalled(bytes: number) {
+    if (bytes > 0) yield new Uint8Array(bytes).fill(65);
+    await new Promise(() => {});
+  }
+  for (const transport of ["stream", "windows"] as const) {
+    sluice.useTransport(transport);
+    for (const bytes of [0, 300_000]) {
+      const cancelled = await assertRejects(
+        async () => await sluice.uploadFile(stalled(bytes), { name: "s.txt", signal: AbortSignal.timeout(50) }),
+        SluiceError,
+      );
+      assertEquals(cancelled.reason, "cancelled");
+      const late = await assertRejects(
+        async () => await sluice.uploadFile(stalled(bytes), { name: "s.txt", deadlineMs: 50 }),
+        SluiceError,
+      );
+      assertEquals(late.reason, "deadline");
+    }
+  }
+});
+
+Deno.test("A low rate keeps no stream from being cancelled, and no timer behind", async () => {
+  for (const transport of ["stream", "windows"] as const) {
+    for (const rate of [{ bytesPerSecond: 1000 }, { itemsPerSecond: 1 }]) {
+      const sluice = createSluice({ url: server.url, transport, rate });
+      const error = await assertRejects(
+        async () => await sluice.sendPoints(points(20_000, "rate"), { signal: AbortSignal.timeout(50) }),
+        SluiceError,
+      );
+      assertEquals(error.reason, "cancelled");
+    }
+  }
+});
