@@ -23,6 +23,11 @@ const BUCKETS = Array.from({ length: 300_000 }, (_, start) => (
   { start, count: 1, sum: 1, min: 1, max: 1, last: 1, quantiles: [], increase: 0 }
 ));
 
+async function* partsOf(most: number) {
+  const series = makeSeries("s", "m", {});
+  for (let i = 0; i < BUCKETS.length; i += most) yield [{ series, buckets: BUCKETS.slice(i, i + most) }];
+}
+
 /** Stores that answer when they are told to. */
 class Stores {
   /** What ends each question that is being answered. */
@@ -32,12 +37,9 @@ class Stores {
     count: (_tenant, _counting, signal) => this.#answer(signal, { count: 0, histogram: [], facets: [], ...COUNTS }),
   } as Partial<LogStore> as LogStore;
   readonly points = {
-    // One without limits is answered in one piece; else there is more than a socket takes.
-    query: (_tenant, { limits }, signal) =>
-      limits === undefined ? this.#answer(signal, { series: [], ...COUNTS }) : Promise.resolve({
-        series: [{ series: makeSeries("s", "m", {}), buckets: BUCKETS }],
-        ...COUNTS,
-      }),
+    query: (_tenant, _query, signal) => this.#answer(signal, { series: [], from: 0, ...COUNTS }),
+    // There is more than a socket takes.
+    queryParts: (_tenant, _query, most) => Promise.resolve({ parts: partsOf(most), from: 0, ...COUNTS }),
   } as Partial<PointStore> as PointStore;
 
   get open(): number {

@@ -3,6 +3,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Aggregation, QueryMetricsRequestSchema } from "../../gen/sluice/v1/query_pb.ts";
 import { DAY, HOUR, MINUTE } from "../../limits.ts";
 import { createMetricsQueries } from "../../services/metrics_query.ts";
+import { QuerySlots } from "../../services/query_slots.ts";
 import { makeSeries } from "../../store/format/series.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { NEVER, openTestStores } from "../support/stores.ts";
@@ -27,7 +28,7 @@ Deno.test("QueryMetrics: a rate is of the time within retention, however early t
   });
   await writer.flush();
   clock.time = NOW;
-  const queries = createMetricsQueries({ points, clock });
+  const queries = createMetricsQueries({ points, clock, slots: new QuerySlots() });
   const rates = async (range: MessageInitShape<typeof QueryMetricsRequestSchema>) => {
     const request = create(QueryMetricsRequestSchema, {
       ...range,

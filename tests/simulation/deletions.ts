@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { DeletionInfo } from "../../store/deletion_types.ts";
 import type { Stores } from "../../store/open.ts";
 import type { Sent } from "./checks.ts";
 import { Points } from "./items.ts";
@@ -50,7 +51,7 @@ export class Deletions {
   async settle({ deletions }: Stores, farJumps: boolean): Promise<string[]> {
     this.mayLinger = farJumps;
     const list = await deletions.list(TENANT, 100, undefined);
-    const there = new Set(list.map(({ items }) => items.kind === "points" ? items.source : items.application));
+    const there = new Set(list.map(({ items }) => nameOf(items)));
     const found: string[] = [];
     for (const name of this.acknowledged) if (!there.has(name)) found.push(`the deletion of ${name} is forgotten`);
     for (const { id, doneAt } of list) if (doneAt === 0 && !farJumps) found.push(`the deletion ${id} is not done`);
@@ -59,5 +60,14 @@ export class Deletions {
       else this.begun.delete(name);
     }
     return found;
+  }
+}
+
+function nameOf(items: DeletionInfo["items"]): string | undefined {
+  switch (items.kind) {
+    case "points":
+      return items.source;
+    case "logs":
+      return items.application;
   }
 }
