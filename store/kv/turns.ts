@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import type { Clock } from "../../clock.ts";
 import { QUERY_TURN_MS } from "../../limits.ts";
 
@@ -23,7 +22,7 @@ export class Turns {
   /** Call it after everything that takes time: once a turn is over, others have theirs. Throws the signal's reason. */
   async next(): Promise<void> {
     if (this.isOver) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => void this.clock.setTimer(0, resolve));
       this.#began = this.clock.elapsed();
     }
     this.signal.throwIfAborted();
