@@ -4,6 +4,7 @@
  * @module
  */
 import type { Rollup } from "../format/rollup.ts";
+import { compareSeries } from "../format/run_footer.ts";
 import { sortByTime } from "../format/time_sort.ts";
 import type { BucketResult, MetricsQuery, Series, SeriesBuckets } from "../types.ts";
 import type { Turns } from "./turns.ts";
@@ -28,7 +29,7 @@ export function bucketStart({ step, from }: MetricsQuery, timestamp: number): nu
   return step === 0 ? from : Math.floor(timestamp / step) * step;
 }
 
-/** @param most Buckets of one part. */
+/** By metric, then source. @param most Buckets of one part. */
 export async function* partsOf(
   list: Map<string, Found>,
   query: MetricsQuery,
@@ -37,7 +38,11 @@ export async function* partsOf(
 ): AsyncGenerator<readonly SeriesBuckets[]> {
   let part: SeriesBuckets[] = [];
   let room = most;
-  for (const [key, { series, buckets, samples }] of list) {
+  const order = Array.from(list, ([key, { series }]) => ({ key, series })).sort((a, b) =>
+    compareSeries(a.series, b.series)
+  );
+  for (const { key } of order) {
+    const { series, buckets, samples } = list.get(key)!;
     list.delete(key);
     const increases = await increasesOf(samples, query, turns);
     let own: BucketResult[] = [];

@@ -5,6 +5,7 @@ import { HOUR, KIB, SECOND } from "../../limits.ts";
 import { Random } from "../store/format/random.ts";
 import { getStream, newStreamId, type Plan, ResumingClient, sleep } from "../support/resuming_client.ts";
 import { logsPlan, pointsPlan, uploadPlan } from "../support/resuming_streams.ts";
+import { until } from "../support/until.ts";
 import { retryInfo } from "../support/wire.ts";
 import { logsOf, makeFile, pointsOf } from "./content.ts";
 import { freePort, Instance } from "./instance.ts";
@@ -25,11 +26,11 @@ function makeStreams(url: string) {
   });
   const sent: Sent = { files: [], points: [], logs: [], replays: 0 };
   const plans: Plan<unknown>[] = Array.from({ length: STREAMS }, (_, i) => {
-    const series = { name: `s${i}`, count: 6000, step: 1, begin: Date.now() - HOUR };
+    const series = { name: `s${i}`, count: 15_000, step: 1, begin: Date.now() - HOUR };
     if (i % 3 === 0) {
-      const file = makeFile(`f${i}.csv`, 1000 * KIB);
+      const file = makeFile(`f${i}.csv`, 3000 * KIB);
       sent.files.push(file);
-      return uploadPlan(client, file, { chunkSize: 16 * KIB });
+      return uploadPlan(client, file, { chunkSize: 4 * KIB });
     }
     if (i % 3 === 1) {
       sent.points.push(series);
@@ -54,9 +55,12 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
         await first.ready;
         const { client, sent, plans, state } = makeStreams(url);
         const endpoint = { url, headers: {}, fetch };
-        const outcomes = plans.map((plan) => plan.call(endpoint, 0, plan.total, AbortSignal.timeout(60_000)));
+        const outcomes = plans.map((plan) => plan.call(endpoint, 0, plan.total, AbortSignal.timeout(120_000)));
         const settled = Promise.allSettled(outcomes);
-        await sleep(2500);
+        // Each of them is under way, however busy the machine is.
+        for (const { kind, id } of plans) {
+          await until(async () => ((await getStream({ url }, kind, id))?.committed ?? 0n) > 0n, 60_000);
+        }
         const began = performance.now();
         const { code } = await first.end(signal);
         assertLess(performance.now() - began, DRAIN_MS);
