@@ -127,10 +127,10 @@ Deno.test("PointStore.query() reads a day again if the bytes of a run are gone t
   stores.clock.time += 10 * MINUTE;
   assertEquals((await stores.keepHouse()).runs, 2);
   const before = await Array.fromAsync(stores.blobs.list());
-  let isOver = false;
+  let reads = 0;
   hooks.onRead = async () => {
-    if (isOver) return;
-    isOver = true;
+    // The first is of a footer, for which compaction would wait too.
+    if (++reads !== 2) return;
     stores.clock.time += DAY;
     assertEquals((await stores.keepHouse()).runs, 1);
     stores.clock.time += RUN_KEPT_MS + MINUTE;
