@@ -106,8 +106,10 @@ export class FieldWriter {
     }
   }
 
-  /** An entry of a map<string, double>. What is no number is converted to one. */
+  /** An entry of a map<string, double>. @throws {TypeError} if the value is no number. */
   doubleEntry(tag: number, key: string, value: number): void {
+    // null, "" and [] would be 0.
+    if (typeof value !== "number") throw notA("number", key, value);
     const length = key.length;
     if (length > LOOP_CHARS) return this.#longDoubleEntry(tag, key, value);
     this.reserve(ENTRY_BYTES + LOOP_CHARS + 8);
@@ -127,9 +129,9 @@ export class FieldWriter {
     this.at = at + 8;
   }
 
-  /** An entry of a map<string, string>. What is no string is converted to one. */
+  /** An entry of a map<string, string>. @throws {TypeError} if the value is no string. */
   stringEntry(tag: number, key: string, value: string): void {
-    if (typeof value !== "string") value = String(value);
+    if (typeof value !== "string") throw notA("string", key, value);
     const keyLength = key.length;
     const valueLength = value.length;
     if (keyLength > LOOP_CHARS || valueLength > LOOP_CHARS) return this.#longStringEntry(tag, key, value);
@@ -215,6 +217,12 @@ export class FieldWriter {
     bytes[at++] = low;
     this.at = at;
   }
+}
+
+/** A value whose type is not what the caller was told. */
+function notA(type: string, key: string, value: unknown): TypeError {
+  const is = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return new TypeError(`${JSON.stringify(key)} must be a ${type}, not ${is} (${typeof value})`);
 }
 
 function fitsInt64(value: bigint): boolean {
