@@ -14,6 +14,7 @@ import { bufferError } from "./buffer_store.ts";
 import { Code } from "./deps.ts";
 import { SluiceError } from "./errors.ts";
 import { UPLOAD_MEMORY_MS } from "./limits.ts";
+import { withClockInDoubt } from "./outcome.ts";
 import { newStreamId } from "./stream_id.ts";
 
 /** What becomes of items that may be stored or not, when the server can no longer say. */
@@ -153,10 +154,10 @@ export class OfflineBuffer {
    *
    * @throws {SluiceError} `lost` if items may be stored or not, and nothing is said of what becomes of them.
    */
-  async renew(cause: unknown, expired: Expired | undefined): Promise<void> {
+  async renew(cause: SluiceError, expired: Expired | undefined): Promise<void> {
     const { stream, options: { name } } = this;
     // It fared no better than the one before: something else is wrong.
-    if (stream === this.#renewed && stream.committed === stream.base) throw cause;
+    if (stream === this.#renewed && stream.committed === stream.base) throw withClockInDoubt(cause);
     const uncertain = stream.handed - stream.committed;
     if (uncertain > 0 && expired === undefined) {
       throw new SluiceError(

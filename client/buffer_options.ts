@@ -6,7 +6,10 @@
 import type { Expired } from "./buffer.ts";
 import type { ItemWriter, WriterOptions } from "./long_writer.ts";
 
-/** How a writer with an offline buffer sends. It tries for as long as a retry may help; there is no deadline. */
+/**
+ * How a writer with an offline buffer sends. It tries for as long as a retry may help, also after a token was refused,
+ * for another may be given; there is no deadline.
+ */
 export interface BufferedWriterOptions extends Omit<WriterOptions, "deadlineMs"> {
   /**
    * Name of the buffer: 1 to 100 of `A-Z a-z 0-9 . _ -`. In Deno and Node it is a folder in the client's `stateDir`, in

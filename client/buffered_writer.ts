@@ -20,6 +20,7 @@ import { BUFFER_BYTES, MAX_UNAWAITED_BYTES, SUSPEND_MS } from "./limits.ts";
 import { Meter, type Progress } from "./progress.ts";
 import { ItemRefused } from "./refused.ts";
 import { Sender } from "./sender.ts";
+import { checkWindow } from "./window_limits.ts";
 import type { FieldWriter } from "./writer.ts";
 
 export class BufferedWriter<T, R> implements BufferedItemWriter<T, R> {
@@ -40,7 +41,7 @@ export class BufferedWriter<T, R> implements BufferedItemWriter<T, R> {
   /** Ends what is being sent. */
   readonly #stop = new AbortController();
 
-  /** @throws {TypeError} if the buffer's name is none, or there is no place for it; {RangeError} for a size that is none. */
+  /** @throws {TypeError} if the buffer's name is none, or there is no place for it; {RangeError} for a bound that is none. */
   constructor(
     readonly core: Core,
     readonly kind: Kind<R>,
@@ -50,12 +51,17 @@ export class BufferedWriter<T, R> implements BufferedItemWriter<T, R> {
     const { clock, rate, stateDir } = core;
     const { buffer, bufferBytes = BUFFER_BYTES } = options;
     if (!(bufferBytes > 0)) throw new RangeError(`Cannot use bufferBytes: it must be above 0, not ${bufferBytes}`);
+    checkWindow(options.window);
     const openStore = storeOf(buffer, bufferBytes, stateDir);
     this.#intake = new Intake({
       ...{ encode, clock, maxItems: rate.maxItems, maxBytes: bufferBytes },
       onSaved: () => this.#change(),
       onFull: () => this.#feed?.flushTo(this.#buffer!.store.end),
-      onFailed: (error) => this.#stop.abort(error),
+      onFailed: (error) => {
+        this.#stop.abort(error);
+        // The sender may have ended before, and nobody else would tell.
+        this.#change();
+      },
     });
     this.#opened = this.#open(openStore);
     this.#receipt = this.#opened.then(() => this.#run());

@@ -10,16 +10,28 @@ export interface Clock {
   elapsed(): number;
   /** Milliseconds since the epoch. Default: those of Date.now(). */
   now?(): number;
-  /** Calls `fn` once after `ms`; the returned function cancels it. */
+  /** Calls `fn` once after `ms`, which may be any time, also Infinity; the returned function cancels it. */
   setTimer(ms: number, fn: () => void): () => void;
 }
+
+/** The longest time of the platform's timers, ms; of a longer one they make 1 ms. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The machine's clock. */
 export const systemClock: Clock = {
   elapsed: () => performance.now(),
   setTimer(ms, fn) {
-    const id = setTimeout(fn, ms);
-    return () => clearTimeout(id);
+    if (ms === Infinity) return () => {};
+    if (ms <= MAX_TIMER_MS) {
+      const id = setTimeout(fn, ms);
+      return () => clearTimeout(id);
+    }
+    let cancel = () => {};
+    const id = setTimeout(() => cancel = systemClock.setTimer(ms - MAX_TIMER_MS, fn), MAX_TIMER_MS);
+    return () => {
+      clearTimeout(id);
+      cancel();
+    };
   },
 };
 

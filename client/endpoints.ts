@@ -18,18 +18,21 @@ import {
   ConsecutiveBreaker,
   handleWhen,
 } from "./deps.ts";
-import { SluiceError, toSluiceError } from "./errors.ts";
+import { changed, SluiceError, toSluiceError } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
 import { checkHealth } from "./health.ts";
 import { ASK_TIMEOUT_MS, BREAKER_FAILURES, EJECTION_MS, MAX_EJECTION_MS } from "./limits.ts";
 import type { Endpoint } from "./stream_call.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** What a pool needs. */
 export interface PoolOptions {
   urls: readonly string[];
   fetch: typeof globalThis.fetch;
   /** Made anew for each call, for tokens expire. */
-  headers: () => Promise<Record<string, string>> | Record<string, string>;
+  headers: () => Promise<Record<string, string>>;
+  /** How long these may take, ms. */
+  headersTimeoutMs: number;
   clock: Clock;
   random: Random;
   onEvent: OnEvent;
@@ -43,6 +46,8 @@ interface Member {
   outstanding: number;
   /** It answered the last call. */
   ready: boolean;
+  /** What answered the last call is no server of ours, and says so for good. */
+  foreign: boolean;
   /** Until then others are preferred: it has failed, or has asked for a rest. */
   restsUntil: number;
   /** When an ejected one is to be probed. */
@@ -86,18 +91,15 @@ export class EndpointPool {
   /**
    * Makes a call at the endpoint with the fewest calls under way, of those that are well.
    *
+   * @param signal ends the wait for an endpoint and for a token; the call has to look at it by itself.
    * @throws {SluiceError} What the call throws, made one; `unavailable` if all endpoints are ejected.
+   * @throws The signal's reason.
    */
-  async use<R>(call: (endpoint: Endpoint) => Promise<R>): Promise<R> {
-    const member = await this.#pick();
-    const endpoint = {
-      url: member.url,
-      headers: await this.#options.headers(),
-      fetch: this.#options.fetch,
-    };
-    if (this.state.state !== "ready") this.state.set("connecting");
-    member.outstanding++;
+  async use<R>(call: (endpoint: Endpoint) => Promise<R>, signal: AbortSignal): Promise<R> {
+    const member = await this.#pick(signal);
     try {
+      const endpoint = { url: member.url, headers: await this.#headers(signal), fetch: this.#options.fetch };
+      if (this.state.state !== "ready") this.state.set("connecting");
       const result = await member.breaker.execute(async () => {
         try {
           return await call(endpoint);
@@ -109,19 +111,37 @@ export class EndpointPool {
       return result;
     } catch (error) {
       if (error instanceof BrokenCircuitError) throw this.#allEjected();
-      if (isFault(error)) this.#failed(member, error as SluiceError);
-      else if ((error as SluiceError).reason === "server") this.#answered(member);
+      if (isFault(error)) throw this.#failed(member, error);
+      if (error instanceof SluiceError && error.reason === "server") this.#answered(member);
       throw error;
     } finally {
       member.outstanding--;
     }
   }
 
+  async #headers(signal: AbortSignal): Promise<Record<string, string>> {
+    const { headers, headersTimeoutMs, clock } = this.#options;
+    const late = new AbortController();
+    const cancelTimer = clock.setTimer(headersTimeoutMs, () =>
+      late.abort(
+        new SluiceError(`No token came within ${headersTimeoutMs} ms`, {
+          code: Code.DeadlineExceeded,
+          reason: "token",
+        }),
+      ));
+    try {
+      return await untilAborted(signal, untilAborted(late.signal, headers()));
+    } finally {
+      cancelTimer();
+    }
+  }
+
   #member(url: string): Member {
     const { clock, onEvent } = this.#options;
-    // cockatiel counts by Date.now(), which may jump: it is told that no time has to pass, and probeAt says when it has.
+    // cockatiel counts by Date.now(), which may jump, also back: it is told that no time has to pass, and probeAt says when
+    // it has.
     const backoff = (ms: number) => ({
-      duration: 0,
+      duration: -Infinity,
       next: () => {
         member.probeAt = clock.elapsed() + ms;
         return backoff(Math.min(MAX_EJECTION_MS, ms * 2));
@@ -136,6 +156,7 @@ export class EndpointPool {
       breaker,
       outstanding: 0,
       ready: false,
+      foreign: false,
       restsUntil: -Infinity,
       probeAt: Infinity,
       probing: undefined,
@@ -151,7 +172,8 @@ export class EndpointPool {
     return member;
   }
 
-  async #pick(): Promise<Member> {
+  /** The endpoint for a call, which counts as under way from here on. */
+  async #pick(signal: AbortSignal): Promise<Member> {
     const { clock, random } = this.#options;
     if (this.state.state === "shutdown") {
       throw new SluiceError("The client is closed", { code: Code.Canceled, reason: "closed", retryable: false });
@@ -161,14 +183,16 @@ export class EndpointPool {
     const probes = due.map((member) => member.probing ??= this.#probe(member));
     const well = () => this.#members.filter((member) => !isEjected(member));
     // With nowhere else to go, the probes decide.
-    if (well().length === 0) await Promise.all(probes);
+    if (well().length === 0) await untilAborted(signal, Promise.all(probes));
     const candidates = well();
     if (candidates.length === 0) throw this.#allEjected();
     const rested = candidates.filter(({ restsUntil }) => restsUntil <= now);
     const from = rested.length > 0 ? rested : candidates;
     const fewest = Math.min(...from.map(({ outstanding }) => outstanding));
     const best = from.filter(({ outstanding }) => outstanding === fewest);
-    return best[Math.floor(random() * best.length)];
+    const member = best[Math.floor(random() * best.length)];
+    member.outstanding++;
+    return member;
   }
 
   /** Never throws: the breaker remembers. */
@@ -191,15 +215,20 @@ export class EndpointPool {
 
   #answered(member: Member): void {
     member.ready = true;
+    member.foreign = false;
     member.restsUntil = -Infinity;
     this.state.set("ready");
   }
 
-  #failed(member: Member, error: SluiceError): void {
+  /** Returns the error, as one that may be retried where another endpoint may be a server of ours. */
+  #failed(member: Member, error: SluiceError): SluiceError {
     member.ready = false;
+    member.foreign = error.reason === "foreign" && !error.retryable;
     member.lastError = error;
     member.restsUntil = this.#options.clock.elapsed() + Math.max(EJECTION_MS, error.retryAfterMs ?? 0);
     this.#down();
+    const hope = member.foreign && this.#members.some(({ foreign }) => !foreign);
+    return hope ? changed(error, { retryable: true }) : error;
   }
 
   #down(): void {
@@ -225,7 +254,7 @@ function isEjected({ breaker }: Member): boolean {
 }
 
 /** Whether the endpoint is to blame, so that another may do better. */
-function isFault(error: unknown): boolean {
+function isFault(error: unknown): error is SluiceError {
   if (!(error instanceof SluiceError)) return false;
-  return error.reason === "connection" || error.code === Code.Unavailable;
+  return error.reason === "connection" || error.reason === "foreign" || error.code === Code.Unavailable;
 }

@@ -14,7 +14,7 @@ import { Code, ConnectError } from "./deps.ts";
  * | `server` | the server refused; `code` and `message` are its own |
  * | `connection` | no answer: nobody listens, or the connection was cut |
  * | `foreign` | something answered that is no Sluice server: a proxy, a login page, a wrong address |
- * | `token` | the function that is to give a token threw; `cause` is what |
+ * | `token` | the function that is to give a token threw, `cause` is what; or it gave none in time |
  * | `producer` | the iterable threw; `cause` is what |
  * | `item` | an item has not the shape of one; `cause` says which field |
  * | `source` | the file cannot be read, or is another than when it was opened, or a stream has more items than were given |
@@ -60,7 +60,7 @@ export class SluiceError extends ConnectError {
   readonly committed: number | undefined;
   /** Whether the same call may succeed later, as it is. */
   readonly retryable: boolean;
-  /** How long to wait at least before that, ms, if the server (by RetryInfo) or the client knows. */
+  /** How long to wait at least before that, ms, if the server (by RetryInfo), a proxy (by Retry-After) or the client knows. */
   readonly retryAfterMs: number | undefined;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -134,18 +134,29 @@ function isRetryable(error: ConnectError): boolean {
   }
 }
 
-/** What RetryInfo asks for, ms; undefined where there is none. */
+/** What RetryInfo asks for, or the header Retry-After of a proxy, ms; undefined where there is neither. */
 function retryDelayMs(error: ConnectError): number | undefined {
   const [info] = error.findDetails(RetryInfoSchema);
   const delay = info?.retryDelay;
-  if (info === undefined) return undefined;
+  if (info === undefined) return retryAfterHeaderMs(error.metadata);
   return delay === undefined ? 0 : Number(delay.seconds) * 1000 + delay.nanos / 1e6;
+}
+
+/** Whether the server says that it does not know a stream any more. */
+export function isTooOld({ reason, code }: SluiceError): boolean {
+  return reason === "server" && code === Code.FailedPrecondition;
 }
 
 /** Whether what ended a stream is that the server has forgotten it, so that nothing can be added to it any more. */
 export function isForgotten(error: unknown): error is SluiceError {
-  return error instanceof SluiceError &&
-    (error.reason === "lost" || error.reason === "server" && error.code === Code.FailedPrecondition);
+  return error instanceof SluiceError && (error.reason === "lost" || isTooOld(error));
+}
+
+/** Of a date in it, the answer's own date says how far that is off: this machine's clock may be wrong. */
+function retryAfterHeaderMs(headers: Headers): number | undefined {
+  const after = headers.get("retry-after") ?? "";
+  const ms = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.parse(headers.get("date") ?? "");
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
 /** An answer of something that is no Sluice server, with its HTTP status. */

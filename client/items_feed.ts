@@ -14,7 +14,7 @@ import type { RateLimit } from "./rate.ts";
 import { ItemsWindow } from "./items_window.ts";
 import { ItemRefused, SourceFailed } from "./refused.ts";
 import type { Way } from "./way.ts";
-import { type WindowLimits, windowSizeOf } from "./window_limits.ts";
+import { checkWindow, type WindowLimits, windowSizeOf } from "./window_limits.ts";
 import { Window } from "./windows.ts";
 import type { FieldWriter } from "./writer.ts";
 
@@ -57,6 +57,7 @@ export class ItemsFeed<T> implements Feed, Sink<T> {
   #moved = withResolvers<void>();
 
   constructor(readonly producer: Producer<T>, options: ItemsFeedOptions<T>) {
+    checkWindow(options.window);
     this.#options = options;
     this.total = options.total;
     this.size = windowSizeOf(options.window ?? {});

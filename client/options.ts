@@ -71,6 +71,7 @@ export function createCore(options: SluiceOptions): { core: Core; memory: Upload
   const pool = new EndpointPool({
     urls,
     headers: () => headersOf(token),
+    headersTimeoutMs: callTimeoutMs,
     // Not handed on as it is: a browser's fetch must not be called as a method of something else.
     fetch: (input, init) => fetch(input, init),
     clock,

@@ -4,19 +4,26 @@
  * @module
  */
 import { Code } from "./deps.ts";
-import { changed, SluiceError, type StreamPosition, toSluiceError } from "./errors.ts";
+import { changed, isTooOld, SluiceError, type StreamPosition, toSluiceError } from "./errors.ts";
 import type { Feed } from "./feed.ts";
 import { ItemRefused, SourceFailed } from "./refused.ts";
 
-/**
- * The error that ended a stream, with what is known of that. Where nobody could say what became of the last call, it
- * says that more may be stored.
- */
-export function outcomeOf(error: unknown, feed: Feed, streamId: string, uncertain: boolean): SluiceError {
+/** What else is known of a stream that has ended. */
+export interface Circumstances {
+  streamId: string;
+  /** Nobody could say what became of the last call. */
+  uncertain: boolean;
+  /** The stream was begun just now. */
+  fresh: boolean;
+}
+
+/** The error that ended a stream, with what is known of that. */
+export function outcomeOf(error: unknown, feed: Feed, { streamId, uncertain, fresh }: Circumstances): SluiceError {
   const position = { streamId, committed: feed.committed };
   const own = error instanceof SluiceError && error.reason === "buffer";
   if (!own && feed.failure?.error === error) return producerError(error, position);
   const known = toSluiceError(error, position);
+  if (fresh && feed.committed === 0 && isTooOld(known)) return withClockInDoubt(known);
   return uncertain ? changed(known, { rawMessage: `${known.rawMessage} (more may be stored than is known)` }) : known;
 }
 
@@ -30,6 +37,11 @@ function producerError(error: unknown, position: StreamPosition): SluiceError {
     return new SluiceError(message, { ...init, reason: "source", cause: error.cause ?? error });
   }
   return new SluiceError(`The producer threw: ${message}`, { ...init, reason: "producer", cause: error });
+}
+
+/** A server forgets streams by the time in their ids. If a new one is too old, its id was made by a wrong clock. */
+export function withClockInDoubt(error: SluiceError): SluiceError {
+  return changed(error, { rawMessage: `${error.rawMessage} (it was begun just now: the clock here may be wrong)` });
 }
 
 /** The error of a stream of which the server knows less than it had committed, or more than was sent. */

@@ -59,6 +59,7 @@ export class Sending<R> extends Promise<R> implements AsyncIterable<Progress> {
     return Promise;
   }
 
+  #meter: Meter | undefined;
   #latest: Progress | undefined;
   #changed = withResolvers<void>();
   #watched = false;
@@ -83,6 +84,7 @@ export class Sending<R> extends Promise<R> implements AsyncIterable<Progress> {
   }
 
   #tell(meter: Meter): void {
+    this.#meter = meter;
     if (!this.#watched) return;
     this.#latest = meter.progress;
     this.#change();
@@ -100,6 +102,8 @@ export class Sending<R> extends Promise<R> implements AsyncIterable<Progress> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Progress> {
     this.#watched = true;
+    // Who comes late, or when it is over, has missed some.
+    this.#latest ??= this.#meter?.progress;
     for (let last: Progress | undefined;;) {
       const changed = this.#changed.promise;
       if (this.#latest !== last) yield last = this.#latest!;

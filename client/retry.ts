@@ -27,6 +27,9 @@ export interface RetryOptions {
   budgetPerSecond?: number;
 }
 
+/** Refusals that are about the caller, wherever it calls: another endpoint would say the same. */
+const CALLERS = [Code.ResourceExhausted, Code.Unauthenticated];
+
 /** What all streams of a client have in common: the budget, and whether the server has ever answered. */
 export class RetryPolicy {
   readonly options: Required<RetryOptions>;
@@ -35,6 +38,7 @@ export class RetryPolicy {
   /** Whether any endpoint has ever answered. */
   reached = false;
 
+  /** @throws {RangeError} if a number is negative or none, or nothing would ever be tried again for want of a budget. */
   constructor(options: RetryOptions | false, readonly clock: Clock, random: Random) {
     this.options = {
       baseMs: BACKOFF_MS,
@@ -47,6 +51,10 @@ export class RetryPolicy {
       ...options || {},
     };
     const { baseMs, maxMs, budget, budgetPerSecond } = this.options;
+    for (const [name, value] of Object.entries(this.options)) {
+      if (!(value >= 0)) throw new RangeError(`Cannot use retry.${name}: it must be 0 or more, not ${value}`);
+    }
+    if (budgetPerSecond === 0) throw new RangeError("Cannot use retry.budgetPerSecond: it must be above 0, not 0");
     this.budget = new TokenBucket(budgetPerSecond, budget, clock);
     this.backoff = new ExponentialBackoff<number>({
       initialDelay: baseMs,
@@ -120,7 +128,7 @@ export class Retries {
       : Math.min(options.giveUpMs, options.firstContactMs);
     if (now - this.#failingSince >= patience) throw error;
     this.#backoff = this.#backoff === undefined ? backoff.next() : this.#backoff.next(undefined);
-    const asked = elsewhere && error.code !== Code.ResourceExhausted ? 0 : error.retryAfterMs ?? 0;
+    const asked = elsewhere && !CALLERS.includes(error.code) ? 0 : error.retryAfterMs ?? 0;
     const wait = Math.max(this.#backoff.duration, asked, budget.take(1));
     if (now + wait >= this.#deadline) throw this.deadlineError(error);
     return wait;

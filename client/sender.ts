@@ -87,7 +87,8 @@ export class Sender<R> {
     } catch (error) {
       const receipt = await this.#lastWord(error);
       if (receipt !== undefined) return receipt;
-      throw outcomeOf(error, this.feed, this.options.streamId, this.#uncertain);
+      const { feed, options: { streamId, resume = false } } = this;
+      throw outcomeOf(error, feed, { streamId, uncertain: this.#uncertain, fresh: !resume });
     } finally {
       cancelTimer();
       this.#signal.removeEventListener("abort", onAbort);
@@ -102,7 +103,7 @@ export class Sender<R> {
     const before = feed.committed;
     const { way } = core.way;
     try {
-      const { receipt, end } = await core.pool.use((endpoint) => this.#call(endpoint, way));
+      const { receipt, end } = await core.pool.use((endpoint) => this.#call(endpoint, way), this.#signal);
       core.retry.reached = true;
       core.way.worked(way);
       this.latest = receipt;
@@ -119,6 +120,7 @@ export class Sender<R> {
       this.#retries.progress();
       feed.fit(core.clock.elapsed() - started, false);
     } catch (error) {
+      this.#throwIfAborted();
       const failure = toSluiceError(error);
       const status = failure.cause instanceof ForeignAnswer ? failure.cause.status : undefined;
       if (failure.reason === "server") core.retry.reached = true;
@@ -196,19 +198,22 @@ export class Sender<R> {
     const { core, kind, options: { streamId } } = this;
     try {
       const timeoutMs = this.#retries.timeLeft(atMostMs);
-      const { stream } = await core.pool.use((endpoint) =>
-        askUnary(endpoint, StreamService.method.getStream, { kind: kind.kind, streamId }, {
-          signal: this.#signal,
-          timeoutMs,
-        })
+      const { stream } = await core.pool.use(
+        (endpoint) =>
+          askUnary(endpoint, StreamService.method.getStream, { kind: kind.kind, streamId }, {
+            signal: this.#signal,
+            timeoutMs,
+          }),
+        this.#signal,
       );
       core.retry.reached = true;
       return stream;
     } catch (error) {
+      this.#throwIfAborted();
       const failure = toSluiceError(error);
       if (failure.reason === "server") core.retry.reached = true;
       if (failure.reason === "server" && failure.code === Code.NotFound) return undefined;
-      throw this.#signal.aborted ? this.#cancelled() : failure;
+      throw failure;
     }
   }
 
@@ -270,6 +275,10 @@ export class Sender<R> {
   #judge(error: SluiceError): SluiceError {
     // A network that wants a login first answers in the server's place.
     const portal = this.options.patient && this.core.retry.reached && error.reason === "foreign";
+    if (this.options.patient && error.code === Code.Unauthenticated) {
+      // There may be another token some time, and what is sent is kept until then.
+      return changed(error, { retryable: true, retryAfterMs: this.core.retry.options.maxMs });
+    }
     const curable = portal || error.code === Code.OutOfRange && error.reason === "server" ||
       error.code === Code.DataLoss && error.reason === "server" && !this.kind.placed &&
         this.#retries.failures < DAMAGED_TRIES;

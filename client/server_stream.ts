@@ -75,11 +75,10 @@ export async function* callStream<I extends DescMessage, O extends DescMessage>(
         const response = await postMessage(endpoint, method, request, silence.signal);
         messages = readMessages(response, () => silence.end());
         return await messages.next();
-      })
-    ).catch((error) => {
-      core.retry.reached ||= toSluiceError(error).reason === "server";
-      throw error;
-    });
+      }), signal).catch((error) => {
+        core.retry.reached ||= toSluiceError(error).reason === "server";
+        throw error;
+      });
     core.retry.reached = true;
     while (!next.done) {
       yield fromBinary(method.output, next.value);

@@ -4,6 +4,7 @@
  * @module
  */
 import { foreignAnswer } from "./answer.ts";
+import { MAX_TIMER_MS } from "./clock.ts";
 import type { Core } from "./core.ts";
 import {
   Code,
@@ -53,8 +54,8 @@ export async function askUnary<I extends DescMessage, O extends DescMessage>(
   { signal, timeoutMs }: { signal?: AbortSignal; timeoutMs?: number },
 ): Promise<MessageShape<O>> {
   try {
-    // On the wire it is whole milliseconds.
-    const wholeMs = timeoutMs === undefined ? undefined : Math.ceil(timeoutMs);
+    // On the wire it is whole milliseconds. A time that no timer can measure is none.
+    const wholeMs = timeoutMs !== undefined && timeoutMs <= MAX_TIMER_MS ? Math.ceil(timeoutMs) : undefined;
     const answer = await transportOf(endpoint).unary(method, signal, wholeMs, undefined, request);
     return answer.message;
   } catch (error) {
@@ -109,12 +110,14 @@ export async function ask<I extends DescMessage, O extends DescMessage>(
     if (either.aborted) throw cancelled(either);
     try {
       const timeoutMs = retries.timeLeft(core.callTimeoutMs);
-      const answer = await core.pool.use((endpoint) =>
-        askUnary(endpoint, method, request, { signal: either, timeoutMs })
+      const answer = await core.pool.use(
+        (endpoint) => askUnary(endpoint, method, request, { signal: either, timeoutMs }),
+        either,
       );
       core.retry.reached = true;
       return answer;
     } catch (error) {
+      if (either.aborted) throw cancelled(either);
       const failure = toSluiceError(error);
       if (failure.reason === "server") core.retry.reached = true;
       // The first answer was lost: what was to be deleted is gone already.

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { SluiceError, type SluiceEvent } from "../../client/mod.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { until } from "../support/until.ts";
 import { withServer, write } from "./buffered_clients.ts";
 import { storedOf } from "./buffered_points.ts";
@@ -158,6 +159,23 @@ Deno.test("A disk that fails ends the writer with an error, and so does damage w
   });
 });
 
+Deno.test("A disk that fails when the sender has ended already ends the writer too", async () => {
+  await withServer(async ({ state, client }) => {
+    const folder = `${state}/buffer-late`;
+    const abort = new AbortController();
+    // By this clock, what is written is not saved before somebody waits for that.
+    const writer = client({ clock: new FakeClock() }).pointWriter({ buffer: "late", signal: abort.signal });
+    await writer.saved();
+    await write(writer, "late", 0, 10);
+    await Deno.rename(folder, `${folder}-2`);
+    abort.abort();
+    // The sender has ended, and saves what was written.
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+    await assertRejects(() => writer.close(), SluiceError);
+    await Deno.rename(`${folder}-2`, folder);
+  });
+});
+
 Deno.test("A record that cannot be written is the buffer's error, not the network's", async () => {
   for (const transport of ["stream", "windows"] as const) {
     await withServer(async ({ state, start, client }) => {
@@ -172,6 +190,32 @@ Deno.test("A record that cannot be written is the buffer's error, not the networ
       assertMatch(error.message, /directory/i);
     });
   }
+});
+
+Deno.test("A token that is not taken keeps no buffered writer from saving: it is tried again later", async () => {
+  await withServer(async ({ url, start, client }) => {
+    await using _server = await start();
+    let signedIn = false;
+    const gate: typeof fetch = async (input, init) => {
+      if (signedIn) return await fetch(input, init);
+      await (init?.body instanceof ReadableStream ? init.body.cancel() : undefined);
+      return Response.json({ code: "unauthenticated", message: "expired" }, { status: 401 });
+    };
+    const events: SluiceEvent[] = [];
+    const retry = { baseMs: 5, maxMs: 50, budget: 1000 };
+    const sluice = client({ fetch: gate, retry, onEvent: (event) => events.push(event) });
+    const writer = sluice.pointWriter({ buffer: "token" });
+    const waits = () => events.flatMap((event) => event.type === "retry" ? [event.waitMs] : []);
+    await until(() => waits().length > 2, 10_000);
+    assertEquals(Math.min(...waits()), 50);
+    await write(writer, "token", 0, 10);
+    await writer.saved();
+    signedIn = true;
+    await write(writer, "token", 10, 20);
+    assertEquals(await writer.flush(), 20);
+    await writer.close();
+    assertEquals(await storedOf(url, "token"), 20);
+  });
 });
 
 Deno.test("A login page in the server's place is waited out by whoever has reached the server before", async () => {

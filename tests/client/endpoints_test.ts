@@ -8,7 +8,7 @@ import { numberedPoints, storedOf } from "./buffered_points.ts";
 const [A, B] = ["http://a.test", "http://b.test"];
 
 /** How an endpoint answers; `hold` waits until it is released. */
-type Mood = "well" | "down" | "draining" | "hold";
+type Mood = "well" | "down" | "draining" | "hold" | "foreign";
 
 /** A client of two endpoints, whose moods and whose time are the test's. */
 function twoEndpoints(options: Partial<SluiceOptions> = {}) {
@@ -31,6 +31,7 @@ function twoEndpoints(options: Partial<SluiceOptions> = {}) {
       if (mood[origin] === "draining") {
         return Response.json({ code: "unavailable", message: "draining" }, { status: 503 });
       }
+      if (mood[origin] === "foreign") return new Response("no such page", { status: 404 });
       if (pathname.includes("Health")) return Response.json({ status: "SERVING" });
       return new Response(new Uint8Array(), { headers: { "content-type": "application/proto" } });
     },
@@ -112,6 +113,54 @@ Deno.test("Endpoints: all of them ejected is an error that says when one is prob
   await ask(1);
   assertEquals(sluice.connection.endpoints.map(({ ejected }) => ejected), [true, false]);
   assertEquals(sluice.connection.state, "ready");
+});
+
+Deno.test("Endpoints: one that is no server of ours fails no call, and is ejected; if none is one, that is final", async () => {
+  const { ask, mood, events, calls, clock, sluice } = twoEndpoints();
+  mood[A] = "foreign";
+  for (let i = 0; i < 20; i++) {
+    await ask(2);
+    clock.advance(1000);
+  }
+  assert(events.includes("ejected a"));
+  assertEquals(sluice.connection.state, "ready");
+  mood[B] = "foreign";
+  calls.length = 0;
+  const error = await assertRejects(() => ask(1), SluiceError, "HTTP 404");
+  assertEquals([error.reason, error.retryable], ["foreign", false]);
+  assertEquals(calls.filter((who) => who === "b").length, 1);
+  assertEquals(sluice.connection.state, "transient-failure");
+  const only = twoEndpoints({ urls: [A] });
+  only.mood[A] = "foreign";
+  await assertRejects(() => only.ask(1), SluiceError, "HTTP 404");
+  assertEquals([only.calls, only.sluice.connection.state], [["a"], "transient-failure"]);
+});
+
+Deno.test("Endpoints: calls that wait for a token count as under way", async () => {
+  const token = () => new Promise<string>((resolve) => setTimeout(() => resolve("t"), 5));
+  const { sluice, calls } = twoEndpoints({ token, random: () => 0 });
+  await Promise.all(Array.from({ length: 10 }, () => sluice.listSeries()));
+  assertEquals([...calls].sort().join(""), "aaaaabbbbb");
+});
+
+Deno.test("Endpoints: an ejected one is probed also when the machine's time was set back", async () => {
+  const { ask, mood, clock, sluice } = twoEndpoints();
+  mood[A] = "down";
+  for (let i = 0; i < 20; i++) {
+    await ask(2);
+    clock.advance(1000);
+  }
+  assert(sluice.connection.endpoints[0].ejected);
+  mood[A] = "well";
+  const { now } = Date;
+  try {
+    Date.now = () => now() - 3600_000;
+    clock.advance(60_000);
+    await ask(2);
+    await until(() => !sluice.connection.endpoints[0].ejected, 1000);
+  } finally {
+    Date.now = now;
+  }
 });
 
 Deno.test("Endpoints: the only one is never ejected", async () => {

@@ -71,6 +71,15 @@ Deno.test("A client whose clock is wrong is told so, and nothing of its stream i
     assert(says.test(error.message), error.message);
     assertEquals(await storedOf(server.url, `skewed-${offset}`), 0);
   }
+  const { now } = Date;
+  try {
+    Date.now = () => now() - 30 * 24 * HOUR;
+    const error = await assertRejects(async () => await sluice.sendPoints(points(10, "behind")), SluiceError);
+    assertEquals(error.code, Code.FailedPrecondition);
+    assertStringIncludes(error.message, "the clock here may be wrong");
+  } finally {
+    Date.now = now;
+  }
   // Its points are refused one by one, and the others of the stream are stored.
   const ahead = { source: "ahead", timestamp: Date.now() + 48 * HOUR, metrics: { number: 1 } };
   const receipt = await sluice.sendPoints([ahead, ...points(3, "ahead")]);

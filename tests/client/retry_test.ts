@@ -1,5 +1,6 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { ForeignAnswer, toSluiceError } from "../../client/errors.ts";
 import { createSluice, type PointInit, SluiceError, type SluiceEvent } from "../../client/mod.ts";
 import { Retries, type RetryOptions, RetryPolicy } from "../../client/retry.ts";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
@@ -76,6 +77,23 @@ Deno.test("Retries: what RetryInfo asks for is waited, unless somebody else is t
   assertEquals(next(wants(Code.ResourceExhausted, 15), true), 15_000);
   // What chance has drawn is longer.
   assertEquals(next(wants(Code.Unavailable, 0), false), 100);
+});
+
+Deno.test("Retries: what a proxy's Retry-After asks for is waited, whether seconds or a date by its own clock", () => {
+  const next = (headers: HeadersInit, code = Code.Unavailable) => {
+    const error = toSluiceError(new ForeignAnswer("busy", code, 503, headers));
+    return error.retryable && retriesOf({}).retries.next(error, false);
+  };
+  assertEquals(next({ "retry-after": "15" }), 15_000);
+  const [date, after] = ["Fri, 31 Dec 1999 23:59:00 GMT", "Fri, 31 Dec 1999 23:59:30 GMT"];
+  assertEquals(next({ date, "retry-after": after }), 30_000);
+  assertEquals(next({ date: after, "retry-after": date }), 100);
+  const senseless: HeadersInit[] = [{ "retry-after": after }, { "retry-after": "soon" }, { "retry-after": "-5" }, {}];
+  for (const without of senseless) {
+    assertEquals(next(without), 100);
+    assertEquals(next(without, Code.ResourceExhausted), false);
+  }
+  assertEquals(next({ "retry-after": "15" }, Code.ResourceExhausted), 15_000);
 });
 
 Deno.test("Retries: what may be retried, and what never", () => {
