@@ -254,7 +254,7 @@ export const MAX_QUERY_BUCKETS = 100_000;
  */
 export const MAX_QUERY_SKETCH_BYTES = 256 * MIB;
 /** How long a query of metrics may keep others on its thread waiting, ms, give or take a segment. */
-export const QUERY_TURN_MS = 5;
+export const QUERY_TURN_MS = 10;
 /** Quantiles in a query of metrics. */
 export const MAX_QUERY_QUANTILES = 16;
 /** Series, and buckets, of a query whose answer comes in parts: some 200 MiB. */

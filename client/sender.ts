@@ -54,9 +54,7 @@ export class Sender<R> {
     readonly options: SendOptions,
   ) {
     const { signal, deadlineMs = core.deadlineMs, patient } = options;
-    const signals = [core.closed, this.#ended.signal];
-    if (signal !== undefined) signals.push(signal);
-    this.#signal = AbortSignal.any(signals);
+    this.#signal = AbortSignal.any([core.closed, this.#ended.signal, ...signal ? [signal] : []]);
     this.#deadlineMs = deadlineMs;
     this.#retries = new Retries(core.retry, { signal: this.#signal, deadlineMs, patient });
   }

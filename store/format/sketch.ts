@@ -142,7 +142,7 @@ export class Sketch {
 
   #sortedKeys(): Int32Array {
     this.#collapse();
-    return Int32Array.from(this.#bins.keys()).sort();
+    return new Int32Array([...this.#bins.keys()]).sort();
   }
 }
 

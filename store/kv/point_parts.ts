@@ -46,7 +46,7 @@ export async function* partsOf(
     list.delete(key);
     const increases = await increasesOf(samples, query, turns);
     let own: BucketResult[] = [];
-    for (const start of Float64Array.from(buckets.keys()).sort()) {
+    for (const start of new Float64Array([...buckets.keys()]).sort()) {
       own.push(resultOf(start, buckets.get(start)!, query, increases.get(start) ?? 0));
       buckets.delete(start);
       if (--room === 0) {

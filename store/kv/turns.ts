@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, pause } from "../../clock.ts";
 import { QUERY_TURN_MS } from "../../limits.ts";
 
 /** The turns that one question takes. */
@@ -21,10 +21,9 @@ export class Turns {
 
   /** Call it after everything that takes time: once a turn is over, others have theirs. Throws the signal's reason. */
   async next(): Promise<void> {
-    if (this.isOver) {
-      await new Promise<void>((resolve) => void this.clock.setTimer(0, resolve));
-      this.#began = this.clock.elapsed();
-    }
     this.signal.throwIfAborted();
+    if (!this.isOver) return;
+    await pause(this.clock, 0, this.signal);
+    this.#began = this.clock.elapsed();
   }
 }

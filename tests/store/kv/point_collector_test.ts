@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { setImmediate } from "node:timers";
+import { clearImmediate, setImmediate } from "node:timers";
 import { MAX_QUERY_SKETCH_BYTES, MINUTE, QUERY_TURN_MS } from "../../../limits.ts";
 import type { PointSegment } from "../../../store/format/point_segment.ts";
 import { makeSeries } from "../../../store/format/series.ts";
@@ -34,6 +34,11 @@ class SlowClock extends FakeClock {
 
   override elapsed(): number {
     return ++this.looks;
+  }
+
+  override setTimer(_ms: number, fn: () => void): () => void {
+    const immediate = setImmediate(fn);
+    return () => clearImmediate(immediate);
   }
 }
 
