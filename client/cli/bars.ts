@@ -36,15 +36,13 @@ export function createBars({ interactive, terminal }: Pick<Context, "interactive
   const bars = new progress.MultiBar({
     stream: process.stderr,
     fps: FPS,
-    barsize: BAR_CHARS,
     hideCursor: true,
     // Ctrl-C is the business of cli.ts.
     gracefulExit: false,
     clearOnComplete: true,
     stopOnComplete: false,
     emptyOnZero: true,
-    format: "{name} {bar} {percent} {done} {rate}/s {left}",
-    formatBar: (fraction, options) => drawBar(fraction, options.barsize ?? BAR_CHARS),
+    format: "{name} {far}{done} {rate}/s {left}",
   }, progress.Presets.shades_classic);
   // What is written meanwhile goes above the bars.
   terminal.above = (text) => bars.log(`${text}\n`);
@@ -65,7 +63,8 @@ function addBar(bars: MultiBar, name: string, unit: "bytes" | "items"): Bar {
     name: label.length > 32 ? `…${label.slice(-31)}` : label.padEnd(16),
     done: text(done),
     rate: text(rate),
-    percent: total ? `${Math.floor(100 * Math.min(1, done / total))}%`.padStart(4) : "    ",
+    // What goes on and on has none.
+    far: total ? drawBar(Math.min(1, done / total)) : "",
     left: total && rate > 0 ? `ETA ${duration((total - done) / rate)}` : "",
   });
   const bar: SingleBar = bars.create(1, 0, payload(0, 0, undefined));
@@ -81,7 +80,8 @@ function addBar(bars: MultiBar, name: string, unit: "bytes" | "items"): Bar {
   };
 }
 
-function drawBar(fraction: number, size: number): string {
-  const full = Math.round(fraction * size);
-  return "█".repeat(full) + "░".repeat(size - full);
+function drawBar(fraction: number): string {
+  const full = Math.round(fraction * BAR_CHARS);
+  const percent = `${Math.floor(100 * fraction)}%`.padStart(4);
+  return `${"█".repeat(full)}${"░".repeat(BAR_CHARS - full)} ${percent} `;
 }

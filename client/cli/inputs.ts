@@ -73,9 +73,16 @@ async function filesIn(folder: string, tell: Record<"note" | "fail", (text: stri
 /**
  * The bytes of a file, or of standard input. It is opened when the first of them are asked for, so that what is wrong with
  * it is told to whoever asks.
+ *
+ * @param onRead told how much has been read.
  */
-export async function* openInput(path: string): AsyncGenerator<Uint8Array> {
-  yield* path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: 256 * 1024 });
+export async function* openInput(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  const stream = path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: 256 * 1024 });
+  let read = 0;
+  for await (const piece of stream) {
+    onRead?.(read += piece.length);
+    yield piece;
+  }
 }
 
 /** What tells a file from another, and from itself after it was changed; undefined for what cannot be read twice. */
@@ -83,6 +90,12 @@ export async function fingerprintOf(path: string): Promise<string | undefined> {
   if (path === STDIN) return undefined;
   const info = await stat(path);
   return info.isFile() ? `${await realpath(path)} ${info.size} ${info.mtimeMs}` : undefined;
+}
+
+/** Bytes of a file; undefined for what only tells when it has been read. */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  const info = path === STDIN ? undefined : await stat(path);
+  return info?.isFile() ? info.size : undefined;
 }
 
 /** The extension in lower case, with its dot; of a compressed or rotated file (`app.json.1`) the one before. */

@@ -13,7 +13,7 @@ import { type Bars, createBars } from "./bars.ts";
 import type { Context } from "./context.ts";
 import { Exit, exitCodeOf, explain } from "./exit.ts";
 import { count } from "./format.ts";
-import { fingerprintOf, type Inputs, openInput, STDIN } from "./inputs.ts";
+import { fingerprintOf, type Inputs, openInput, sizeOf, STDIN } from "./inputs.ts";
 
 /** How many refused lines or items are named one by one; the others are only counted. */
 const NAMED_FAULTS = 10;
@@ -64,12 +64,15 @@ async function sendInput<T>(context: Context, bars: Bars, path: string, kind: Se
     faults.name(error.message);
   };
   const bar = bars.add(nameOf(path), "items");
+  const size = await sizeOf(path);
+  let read = 0;
   try {
-    const receipt = await kind.send(kind.read(path, openInput(path), onError), {
+    const receipt = await kind.send(kind.read(path, openInput(path, (bytes) => void (read = bytes)), onError), {
       // Of a stream that begins, there is nothing to ask the server; but its id has to be known beforehand.
       streamId,
       signal,
-      onProgress: ({ sent, total, rate }) => bar.update(sent, rate, total),
+      // How many items there are, the bytes of which so many were made let guess.
+      onProgress: ({ sent, rate }) => bar.update(sent, rate, size && read > 0 ? sent * size / read : undefined),
     });
     if (key !== undefined) await memory.forget(key);
     for (const rejection of receipt.rejections) faults.name(textOf(rejection, kind.what));
