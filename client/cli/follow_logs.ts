@@ -48,6 +48,7 @@ export async function followLogs(context: Context, followed: Followed): Promise<
   const bars = createBars(context);
   const bar = bars.add(path, "items");
   const following = new Following(context, followed, await statePathOf(context, path), bar);
+  context.note(`${path}: following; Ctrl-C ends it`);
   try {
     for (let isNew = false;;) {
       const { streams } = following;

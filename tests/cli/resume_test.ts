@@ -65,7 +65,8 @@ for (const rotation of ["rename", "copytruncate"] as Rotation[]) {
     const writing = writeLog(path, { lines: 50_000, linesPerSecond: 10_000, rotation, rotations: 3 });
     for (const signal of ["SIGKILL", "SIGKILL", "SIGINT"] as const) {
       const running = cli.start(args);
-      await new Promise((resolve) => setTimeout(resolve, 1300));
+      await until(() => running.stderr().includes("following"), 20_000);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
       running.kill(signal);
       const { code } = await running.outcome;
       if (signal === "SIGINT") assertEquals(code, 130);
