@@ -124,6 +124,8 @@ export const QueryMetricsRequestSchema: GenMessage<QueryMetricsRequest> = /*@__P
  */
 export type QueryMetricsResponse = Message<"sluice.v1.QueryMetricsResponse"> & {
   /**
+   * By metric, then source.
+   *
    * @generated from field: repeated sluice.v1.SeriesResult series = 1;
    */
   series: SeriesResult[];
