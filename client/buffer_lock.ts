@@ -25,6 +25,7 @@ interface Owner {
 interface DenoFiles {
   open(path: string, options: { read: true; write: true; create: true }): Promise<{
     tryLock(exclusive: boolean): Promise<boolean>;
+    unlock(): Promise<void>;
     truncate(length: number): Promise<void>;
     close(): void;
   }>;
@@ -50,6 +51,8 @@ async function lockBySystem(fs: Fs, path: string, Deno: DenoFiles): Promise<() =
   }
   return async () => {
     await file.truncate(0);
+    // Closing alone does not end it while a child process that is just being started has the same file.
+    await file.unlock();
     file.close();
   };
 }

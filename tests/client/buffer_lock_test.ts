@@ -45,6 +45,18 @@ for (const [name, lock] of Object.entries({ lockFile, lockByName })) {
   });
 }
 
+Deno.test("lockFile() is given back also while other threads start processes, which have its file for a moment", async () => {
+  const spawning = `for (;;) new Deno.Command("true").outputSync();`;
+  const worker = new Worker(URL.createObjectURL(new Blob([spawning])), { type: "module" });
+  try {
+    await withPath(async (path) => {
+      for (let round = 0; round < 1000; round++) await (await lockFile(fs, path))();
+    });
+  } finally {
+    worker.terminate();
+  }
+});
+
 Deno.test("lockByName() takes over what the dead have left, whoever has their pid now", async () => {
   await withPath(async (path) => {
     const dead = [
