@@ -1,6 +1,8 @@
 /**
  * The client as an npm package: its sources with npm's own specifiers in place of Deno's, compiled by tsc to one
- * JavaScript and one declaration file each. Nothing is turned into older JavaScript, and nothing is bundled.
+ * JavaScript and one declaration file each. Nothing is turned into older JavaScript, and nothing is bundled. What it depends
+ * on stands in its node_modules, for `npm install FOLDER` makes no more than a link to the folder; npm takes none of that
+ * along when it packs the package.
  *
  * @module
  */
@@ -42,6 +44,19 @@ export async function buildPackage(folder: string): Promise<boolean> {
     const { devDependencies: _, ...published } = manifest(dependencies);
     await Deno.writeTextFile(`${folder}/package.json`, json(published));
     await Deno.writeTextFile(`${folder}/README.md`, README);
+    return await addDependencies(folder, published);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/** Installs them elsewhere, where no configuration of Deno's lies above. */
+async function addDependencies(folder: string, published: unknown): Promise<boolean> {
+  const work = await Deno.makeTempDir({ prefix: "sluice-npm-" });
+  try {
+    await Deno.writeTextFile(`${work}/package.json`, json(published));
+    if (!await run(work, ["install", "--quiet"])) return false;
+    await copyTree(`${work}/node_modules`, `${folder}/node_modules`);
     return true;
   } finally {
     await Deno.remove(work, { recursive: true });
@@ -131,8 +146,9 @@ async function run(cwd: string, args: string[]): Promise<boolean> {
 
 async function copyTree(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
+  for await (const { name, isDirectory, isSymlink } of Deno.readDir(from)) {
     if (isDirectory) await copyTree(`${from}/${name}`, `${to}/${name}`);
+    else if (isSymlink) await Deno.symlink(await Deno.readLink(`${from}/${name}`), `${to}/${name}`);
     else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
   }
 }

@@ -51,6 +51,32 @@ Deno.test("the package builds, and npm installs it into an empty folder", async 
   assertEquals(code, 0, stderr);
 });
 
+Deno.test("the package works from where `npm install FOLDER` links it", async () => {
+  await using server = await startServer();
+  const linked = `${folder}/linked`;
+  await Deno.mkdir(linked);
+  await Deno.writeTextFile(`${linked}/package.json`, '{"type":"module","private":true}');
+  const run = async (command: string, ...args: string[]) => {
+    const output = await new Deno.Command(command, { args, cwd: linked, env: { NO_COLOR: "1" } }).output();
+    const decoder = new TextDecoder();
+    assertEquals(output.code, 0, decoder.decode(output.stderr));
+    return [decoder.decode(output.stdout), decoder.decode(output.stderr)];
+  };
+  const [, complaints] = await run("npm", "install", "--no-audit", "--no-fund", "../package");
+  // Of engines that are too old, for one.
+  assertEquals(complaints, "");
+  await Deno.writeTextFile(
+    `${linked}/script.js`,
+    `import { createSluice } from "sluice-client";
+const sluice = createSluice({ url: process.argv[2] });
+const sent = await sluice.sendPoints([{ source: "linked", timestamp: Date.now(), metrics: { x: 1 } }]);
+console.log(sent.successfulCount);
+`,
+  );
+  assertEquals((await run("node", "script.js", server.url))[0], "1\n");
+  assertMatch((await run("npx", "sluice", "status", "--url", server.url))[0], /is ready/);
+});
+
 Deno.test("the package's types: tsc checks a consumer, and finds what is wrong with it", async () => {
   await Deno.writeTextFile(`${app}/script.ts`, SCRIPT);
   const good = await run("npx", [...TSC, "--noEmit", "script.ts"]);
