@@ -97,7 +97,7 @@ export function readConfig(env: Environment): Config {
   const config: Config = {
     address,
     data,
-    kv: env.SLUICE_KV || (onDeploy ? undefined : `${data}/kv.sqlite`),
+    kv: attempt("SLUICE_KV", parseKv, onDeploy ? undefined : `${data}/kv.sqlite`),
     blobs: attempt("SLUICE_BLOBS", (text) => parseBlobs(text, env, faults), blobs),
     workers: number("SLUICE_WORKERS", 1, 1, MAX_WORKERS),
     maxFileBytes: number("SLUICE_MAX_FILE_BYTES", MAX_FILE_BYTES, 1, Number.MAX_SAFE_INTEGER),
@@ -123,6 +123,13 @@ export function readConfig(env: Environment): Config {
     // Each worker would have a store of its own, and answer from that alone.
     else if (config.kv === ":memory:" || config.blobs.kind === "memory") fault("with a store that is in memory");
   }
+  // Runs, and files, would be gone after a restart, and KV would still name them.
+  if (config.blobs.kind === "memory" && config.kv !== ":memory:") {
+    faults.push(`SLUICE_BLOBS=memory: needs SLUICE_KV=:memory: current value is ${JSON.stringify(config.kv)}`);
+  }
+  if (env.SLUICE_AUTH && env.SLUICE_AUTH !== "none") {
+    faults.push(`SLUICE_AUTH must be none, or not set: current value is ${JSON.stringify(env.SLUICE_AUTH)}`);
+  }
   // Whoever can reach the port can read and delete everything, so only this machine may reach it.
   if (!onDeploy && !isLoopback(address.hostname) && env.SLUICE_AUTH !== "none") {
     faults.push(
@@ -144,6 +151,14 @@ function parseAddress(text: string): Address {
 
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/** A path, `:memory:`, or the URL of a denokv server. */
+function parseKv(text: string): string {
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(text) && !/^https?:\/\/[^/]/i.test(text)) {
+    throw new Error("must be a path, :memory:, or an http or https URL");
+  }
+  return text;
 }
 
 function parseBlobs(text: string, env: Environment, faults: string[]): BlobsConfig {

@@ -13,6 +13,12 @@ import { openServer, StartError, starting } from "./server.ts";
 import { allocateCommon, openCommon } from "./workers/common.ts";
 import { startWorkers } from "./workers/pool.ts";
 
+if (Deno.args.length > 0) {
+  console.error(
+    "Usage: deno run -A main.ts\nAll settings are environment variables, such as SLUICE_LISTEN: see README.md.",
+  );
+  Deno.exit(2);
+}
 const clock = systemClock;
 const config = readConfigOrExit();
 try {

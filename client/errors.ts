@@ -21,7 +21,7 @@ import { Code, ConnectError } from "./deps.ts";
  * | `cancelled` | the caller's signal; `cause` is its reason |
  * | `deadline` | the overall deadline passed |
  * | `lost` | the server has forgotten the stream, or what it had committed of it |
- * | `buffer` | the offline buffer cannot be used: somebody else has it, it is damaged, its disk is full |
+ * | `buffer` | the offline buffer, or the folder `stateDir`, cannot be used: somebody else has it, it is damaged, its disk is full |
  * | `damaged` | a checksum does not match |
  * | `closed` | the client or the writer was closed |
  */

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { Code } from "./deps.ts";
+import { SluiceError } from "./errors.ts";
 import { sha256Hex } from "./hash.ts";
 import { UPLOAD_MEMORY_MS, UPLOADS_COLLECTED_EVERY, UPLOADS_REMEMBERED } from "./limits.ts";
 import { hasNodeModules } from "./platform.ts";
@@ -46,9 +48,20 @@ export class UploadMemory {
     return (await this.#entryOf(key))?.streamId;
   }
 
+  /** @throws {SluiceError} `buffer` if nothing can be written there. */
   async remember(key: string, streamId: string): Promise<void> {
     if (this.#remembered++ % UPLOADS_COLLECTED_EVERY === 0) await this.#collect();
-    await this.store.set(key, JSON.stringify({ streamId, begun: Date.now() } satisfies Entry));
+    try {
+      await this.store.set(key, JSON.stringify({ streamId, begun: Date.now() } satisfies Entry));
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : cause;
+      throw new SluiceError(`Cannot remember in stateDir that the upload has begun: ${why}`, {
+        code: Code.FailedPrecondition,
+        reason: "buffer",
+        retryable: false,
+        cause,
+      });
+    }
   }
 
   async forget(key: string): Promise<void> {
@@ -128,7 +141,13 @@ function browserStorage(): TextStore | undefined {
         return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
       },
       get: (key) => localStorage.getItem(nameOf(key)) ?? undefined,
-      set: (key, value) => localStorage.setItem(nameOf(key), value),
+      set(key, value) {
+        try {
+          localStorage.setItem(nameOf(key), value);
+        } catch {
+          // It is full: then this upload ends with the tab.
+        }
+      },
       delete: (key) => localStorage.removeItem(nameOf(key)),
     };
   } catch {

@@ -13,7 +13,7 @@ import { systemPlatform } from "../store/platform.ts";
 import { printCheck } from "./print_check.ts";
 
 const [target, ...more] = Deno.args;
-if (target === undefined || more.length > 0) {
+if (target === undefined || target.startsWith("-") || more.length > 0) {
   console.error("Usage: deno task backup DIR");
   Deno.exit(2);
 }

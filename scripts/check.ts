@@ -10,6 +10,10 @@ import { openRaw, reasonOf } from "../store/open_raw.ts";
 import { systemPlatform } from "../store/platform.ts";
 import { printCheck } from "./print_check.ts";
 
+if (Deno.args.length > 0) {
+  console.error("Usage: [SLUICE_DATA=DIR] deno task check");
+  Deno.exit(2);
+}
 try {
   const config = readConfig(Deno.env.toObject());
   const stores = await openRaw(config, systemPlatform(systemClock));

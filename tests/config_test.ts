@@ -79,7 +79,7 @@ Deno.test("readConfig() refuses an address beyond loopback unless anyone may do 
     ]
   ) {
     assertEquals(faults({ SLUICE_LISTEN: text }).length, 1, text);
-    assertEquals(faults({ SLUICE_LISTEN: text, SLUICE_AUTH: "yes" }).length, 1, text);
+    assertEquals(faults({ SLUICE_LISTEN: text, SLUICE_AUTH: "yes" }).length, 2, text);
     assert(readConfig({ SLUICE_LISTEN: text, SLUICE_AUTH: "none" }).address);
   }
 });
@@ -102,7 +102,7 @@ Deno.test("readConfig() reads numbers, blobs, extensions and rules", () => {
   assertEquals(config.allowedExtensions, [".txt", ".tar.gz"]);
   assertEquals(config.logRules[0].level, 1);
   assertEquals(readConfig({ SLUICE_BLOBS: "kv:" }).blobs, { kind: "kv" });
-  assertEquals(readConfig({ SLUICE_BLOBS: "memory:" }).blobs, { kind: "memory" });
+  assertEquals(readConfig({ SLUICE_BLOBS: "memory:", SLUICE_KV: ":memory:" }).blobs, { kind: "memory" });
   assertEquals(readConfig({ SLUICE_KV: ":memory:" }).kv, ":memory:");
 });
 
@@ -132,7 +132,7 @@ Deno.test("readConfig() reads the number of workers, one where a store is in mem
   }
   const one: Record<string, string>[] = [
     { SLUICE_KV: ":memory:" },
-    { SLUICE_BLOBS: "memory:" },
+    { SLUICE_BLOBS: "memory:", SLUICE_KV: ":memory:" },
     { DENO_DEPLOYMENT_ID: "x" },
   ];
   for (const env of one) {
@@ -242,5 +242,21 @@ Deno.test("readConfig() refuses buckets that are none, and names credentials tha
     "AWS_SECRET_ACCESS_KEY must be set for the bucket that SLUICE_BLOBS names",
   ]);
   // Without a bucket nobody asks for them.
-  assertEquals(readConfig({ SLUICE_BLOBS: "memory:" }).blobs, { kind: "memory" });
+  assertEquals(readConfig({ SLUICE_BLOBS: "memory:", SLUICE_KV: ":memory:" }).blobs, { kind: "memory" });
+});
+
+Deno.test("readConfig() refuses what would be taken for something else: schemes, ways to authenticate, bytes in memory", () => {
+  for (const text of ["http://127.0.0.1:4512", "https://kv.example.com/x", "kv:1.sqlite", "C:\\kv.sqlite"]) {
+    assertEquals(readConfig({ SLUICE_KV: text }).kv, text);
+  }
+  for (const text of ["foo://x", "postgres://localhost/db", "http:///x"]) {
+    assertEquals(faults({ SLUICE_KV: text }), [
+      `SLUICE_KV must be a path, :memory:, or an http or https URL: current value is ${JSON.stringify(text)}`,
+    ]);
+  }
+  readConfig({ SLUICE_AUTH: "none" });
+  assertEquals(faults({ SLUICE_AUTH: "tokens" }), ['SLUICE_AUTH must be none, or not set: current value is "tokens"']);
+  assertEquals(faults({ SLUICE_BLOBS: "memory:" }), [
+    'SLUICE_BLOBS=memory: needs SLUICE_KV=:memory: current value is "./data/kv.sqlite"',
+  ]);
 });

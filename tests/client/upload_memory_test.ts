@@ -6,6 +6,7 @@ import { createSluice, SluiceError } from "../../client/mod.ts";
 import { createUploadMemory, UploadMemory } from "../../client/upload_memory.ts";
 import { FileUploadService } from "../../gen/sluice/v1/file_upload_pb.ts";
 import { StreamService } from "../../gen/sluice/v1/stream_pb.ts";
+import { startServer } from "../support/server.ts";
 import { serveConnect } from "./fake_server.ts";
 
 const DATA = new Uint8Array(5000).fill(97);
@@ -162,6 +163,21 @@ Deno.test("UploadMemory: in a folder, nobody else's files are touched", async ()
     assertEquals(await memory.recall(key), "a-01KAJ7Z0W5Q3");
     const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
     assertEquals(names.sort(), [...theirs, `upload-${key}.json`].sort());
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("uploadFile() with a stateDir that cannot be written ends in a SluiceError that names it", async () => {
+  await using server = await startServer();
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    const path = `${folder}/a.csv`;
+    await Deno.writeTextFile(path, "a,b\n");
+    const sluice = createSluice({ url: server.url, stateDir: `${folder}/file/state` });
+    const error = await assertRejects(() => sluice.uploadFile(path), SluiceError, "stateDir");
+    assertEquals([error.reason, error.retryable], ["buffer", false]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
