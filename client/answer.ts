@@ -8,12 +8,16 @@ import {
   codeFromHttpStatus,
   ConnectError,
   contentTypeStreamProto,
+  type DescMessage,
   endStreamFlag,
   endStreamFromJson,
   errorFromJsonBytes,
+  fromBinary,
+  type MessageShape,
 } from "./deps.ts";
 import { readEnvelopes } from "./envelope.ts";
-import { ForeignAnswer } from "./errors.ts";
+import { ForeignAnswer, toSluiceError } from "./errors.ts";
+import { MAX_UNARY_BYTES } from "./limits.ts";
 
 /** Characters of a foreign answer that an error quotes. */
 const QUOTED_CHARS = 200;
@@ -64,6 +68,38 @@ export async function* readMessages(response: Response, onBytes?: () => void): A
     yield data;
   }
   if (!ended) throw new ConnectError("The answer was cut before its end", Code.Unavailable, response.headers);
+}
+
+/** A message of an answer. @throws {ForeignAnswer} if it is none of the kind that was asked for. */
+export function decodeAnswer<O extends DescMessage>(schema: O, bytes: Uint8Array): MessageShape<O> {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    throw new ForeignAnswer(`The answer is no ${schema.typeName}: ${(error as Error).message}`, Code.Internal, 200);
+  }
+}
+
+/** The same answer, whose body fails once it has more than MAX_UNARY_BYTES. */
+export function bounded(response: Response): Response {
+  if (response.body === null) return response;
+  let left = MAX_UNARY_BYTES;
+  const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      left -= chunk.length;
+      if (left >= 0) return controller.enqueue(chunk);
+      controller.error(
+        toSluiceError(
+          new ForeignAnswer(
+            `${response.url} answered with more than ${MAX_UNARY_BYTES} bytes`,
+            Code.ResourceExhausted,
+            response.status,
+          ),
+        ),
+      );
+    },
+  });
+  const { status, statusText, headers } = response;
+  return new Response(response.body.pipeThrough(counting), { status, statusText, headers });
 }
 
 /** The error for what a proxy, a login page or a wrong address answers. */

@@ -64,6 +64,18 @@ export const FILE_WINDOW_MS = 20 * SECOND;
  */
 export const CALL_TIMEOUT_MS = 30 * SECOND;
 
+/**
+ * Bytes of the answer to a question: a page of a thousand log entries with long messages and many fields takes tens of MiB.
+ * What sends more is no Sluice server, and must not fill memory.
+ */
+export const MAX_UNARY_BYTES = 256 * MIB;
+
+/**
+ * The longest wait that a server or a proxy may ask for, ms, of those who never give up: what else it says is a mistake. For
+ * others it ends where their patience does.
+ */
+export const MAX_RETRY_AFTER_MS = 3600 * SECOND;
+
 /** How long a question about a stream, or an endpoint's health, may take, ms. */
 export const ASK_TIMEOUT_MS = 5 * SECOND;
 

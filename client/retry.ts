@@ -6,7 +6,15 @@
 import { type Clock, type Random, sleep } from "./clock.ts";
 import { Code, ExponentialBackoff } from "./deps.ts";
 import { SluiceError } from "./errors.ts";
-import { BACKOFF_MS, FIRST_CONTACT_MS, GIVE_UP_MS, MAX_BACKOFF_MS, RETRIES_PER_SECOND, RETRY_BURST } from "./limits.ts";
+import {
+  BACKOFF_MS,
+  FIRST_CONTACT_MS,
+  GIVE_UP_MS,
+  MAX_BACKOFF_MS,
+  MAX_RETRY_AFTER_MS,
+  RETRIES_PER_SECOND,
+  RETRY_BURST,
+} from "./limits.ts";
 import { TokenBucket } from "./rate.ts";
 
 /** How failures that a retry can cure are met. */
@@ -128,7 +136,9 @@ export class Retries {
       : Math.min(options.giveUpMs, options.firstContactMs);
     if (now - this.#failingSince >= patience) throw error;
     this.#backoff = this.#backoff === undefined ? backoff.next() : this.#backoff.next(undefined);
-    const asked = elsewhere && !CALLERS.includes(error.code) ? 0 : error.retryAfterMs ?? 0;
+    const wanted = elsewhere && !CALLERS.includes(error.code) ? 0 : error.retryAfterMs ?? 0;
+    const asked = this.#patient ? Math.min(wanted, MAX_RETRY_AFTER_MS) : wanted;
+    if (now + asked - this.#failingSince > patience) throw error;
     const wait = Math.max(this.#backoff.duration, asked, budget.take(1));
     if (now + wait >= this.#deadline) throw this.deadlineError(error);
     return wait;

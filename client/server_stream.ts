@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readMessages } from "./answer.ts";
+import { decodeAnswer, readMessages } from "./answer.ts";
 import type { Core } from "./core.ts";
 import {
   Code,
@@ -11,7 +11,6 @@ import {
   create,
   type DescMessage,
   type DescMethodServerStreaming,
-  fromBinary,
   headerContentType,
   headerProtocolVersion,
   type MessageInitShape,
@@ -81,7 +80,7 @@ export async function* callStream<I extends DescMessage, O extends DescMessage>(
       });
     core.retry.reached = true;
     while (!next.done) {
-      yield fromBinary(method.output, next.value);
+      yield decodeAnswer(method.output, next.value);
       next = await (mayBeSilent ? messages!.next() : silence.within(() => messages!.next()));
     }
   } finally {

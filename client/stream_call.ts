@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { readAnswer } from "./answer.ts";
+import { decodeAnswer, readAnswer } from "./answer.ts";
 import {
   contentTypeStreamProto,
   type DescMessage,
   type DescMethodClientStreaming,
-  fromBinary,
   headerContentType,
   headerProtocolVersion,
   type MessageShape,
@@ -49,5 +48,5 @@ export async function postStream<I extends DescMessage, O extends DescMessage>(
     // fetch wants it said that it need not read the answer while it sends. It may do so all the same.
     ...body instanceof ReadableStream && { duplex: "half" },
   } as RequestInit);
-  return fromBinary(method.output, await readAnswer(response));
+  return decodeAnswer(method.output, await readAnswer(response));
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreignAnswer } from "./answer.ts";
+import { bounded, foreignAnswer } from "./answer.ts";
 import { MAX_TIMER_MS } from "./clock.ts";
 import type { Core } from "./core.ts";
 import {
@@ -40,7 +40,7 @@ function transportOf({ url, headers, fetch }: Endpoint): Transport {
         throw toSluiceError(error);
       }
       const type = response.headers.get("content-type") ?? "";
-      if (/^application\/(proto|json|connect\+)/.test(type)) return response;
+      if (/^application\/(proto|json|connect\+)/.test(type)) return bounded(response);
       throw toSluiceError(await foreignAnswer(response, type));
     },
   });

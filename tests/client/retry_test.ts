@@ -1,6 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ForeignAnswer, toSluiceError } from "../../client/errors.ts";
+import { MAX_RETRY_AFTER_MS } from "../../client/limits.ts";
 import { createSluice, type PointInit, SluiceError, type SluiceEvent } from "../../client/mod.ts";
 import { Retries, type RetryOptions, RetryPolicy } from "../../client/retry.ts";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
@@ -94,6 +95,16 @@ Deno.test("Retries: what a proxy's Retry-After asks for is waited, whether secon
     assertEquals(next(without, Code.ResourceExhausted), false);
   }
   assertEquals(next({ "retry-after": "15" }, Code.ResourceExhausted), 15_000);
+});
+
+Deno.test("Retries: a wait that is asked for ends where patience does; MAX_RETRY_AFTER_MS where there is no end to it", () => {
+  const wants = (ms: number) =>
+    new SluiceError("busy", { code: Code.Unavailable, reason: "connection", retryable: true, retryAfterMs: ms });
+  const day = wants(86_400_000);
+  assertStrictEquals(assertThrows(() => retriesOf({ giveUpMs: 3000 }).retries.next(day, false)), day);
+  assertEquals(retriesOf({ giveUpMs: 3000 }).retries.next(wants(3000), false), 3000);
+  assertThrows(() => retriesOf({}, { reached: false }).retries.next(wants(10_001), false), SluiceError, "busy");
+  assertEquals(retriesOf({}, { patient: true }).retries.next(day, false), MAX_RETRY_AFTER_MS);
 });
 
 Deno.test("Retries: what may be retried, and what never", () => {

@@ -1,6 +1,7 @@
 import { assertEquals, assertInstanceOf, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { MAX_UNARY_BYTES } from "../../client/limits.ts";
 import { createSluice, type PointInit, SluiceError } from "../../client/mod.ts";
 import { CollectionResultSchema } from "../../gen/sluice/v1/data_collection_pb.ts";
 import { connectAnswer, envelope, serveRaw } from "./fake_server.ts";
@@ -87,4 +88,44 @@ Deno.test("sendPoints() says unavailable, with the cause, if nobody listens", as
   const error = await assertRejects(() => sluice.sendPoints([POINT]), SluiceError);
   assertEquals([error.code, error.reason, error.retryable], [Code.Unavailable, "connection", true]);
   assertInstanceOf(error.cause, TypeError);
+});
+
+Deno.test("MAX_UNARY_BYTES: an answer without end is given up, with an error or without", async () => {
+  const chunk = new Uint8Array(1024 * 1024);
+  for (const [status, type] of [[200, "application/proto"], [500, "application/json"]] as const) {
+    let sent = 0;
+    await using server = serveRaw(() => {
+      const body = new ReadableStream({
+        pull(controller) {
+          sent += chunk.length;
+          controller.enqueue(chunk);
+        },
+      });
+      return new Response(body, { status, headers: { "content-type": type } });
+    });
+    const sluice = createSluice({ url: server.url, retry: false });
+    const error = await assertRejects(
+      () => sluice.queryMetrics({ metric: "x" }),
+      SluiceError,
+      "answered with more than",
+    );
+    assertEquals([error.reason, error.retryable], ["foreign", false]);
+    assertLess(sent, MAX_UNARY_BYTES + 64 * chunk.length);
+  }
+});
+
+Deno.test("streamMetrics() and sendPoints() take a message that is none of theirs for a foreign answer", async () => {
+  await using server = serveRaw(async (request) => {
+    await request.body?.cancel();
+    return connectAnswer(envelope(0, Uint8Array.of(0xff, 0xff)), END);
+  });
+  const sluice = createSluice({ url: server.url });
+  const asked = [
+    () => Array.fromAsync(sluice.streamMetrics({ metric: "x" })),
+    () => sluice.sendPoints([POINT]),
+  ];
+  for (const ask of asked) {
+    const error = await assertRejects(ask, SluiceError, "The answer is no sluice.v1.");
+    assertEquals([error.reason, error.retryable], ["foreign", false]);
+  }
 });
