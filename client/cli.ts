@@ -12,7 +12,7 @@ import { type Context, createContext, type GlobalOptions } from "./cli/context.t
 import { addDeletions } from "./cli/deletions.ts";
 import { addDemo } from "./cli/demo.ts";
 import { Command, CommanderError, InvalidArgumentError } from "./cli/deps.ts";
-import { Exit, exitCodeOf, explain } from "./cli/exit.ts";
+import { Exit, exitCodeOf, exitCodeOfQuestion, explain } from "./cli/exit.ts";
 import { addDownload } from "./cli/download.ts";
 import { addFiles } from "./cli/files.ts";
 import { addLogs } from "./cli/logs.ts";
@@ -27,7 +27,7 @@ Exit codes:
   2    the arguments are wrong; nothing was done
   3    no server was reached, or it could not go on: run the command again later
   4    the server does not let this caller do it
-  130  interrupted: run again, what sends or downloads goes on
+  130  interrupted: run again, what sends or downloads goes on, but for standard input and output
 
 Examples:
   $ sluice upload report.csv
@@ -47,7 +47,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 type Work = (context: Context) => Promise<number>;
 
 /** Runs a command's work, and ends the process with what comes of it. */
-async function run(work: Work, interrupted = "interrupted"): Promise<void> {
+async function run(work: Work, interrupted = "interrupted", codeOf = exitCodeOf): Promise<void> {
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onInterrupt);
   const context = createContext(program.opts<GlobalOptions>(), interrupt.signal);
@@ -55,7 +55,7 @@ async function run(work: Work, interrupted = "interrupted"): Promise<void> {
     process.exitCode = await work(context);
   } catch (error) {
     if (!interrupt.signal.aborted) context.warn(explain(error));
-    process.exitCode = exitCodeOf(error);
+    process.exitCode = codeOf(error);
   }
   if (interrupt.signal.aborted) {
     context.note(interrupted);
@@ -67,8 +67,13 @@ async function run(work: Work, interrupted = "interrupted"): Promise<void> {
 }
 
 /** Of a command that, run again, goes on where it was. */
-function runOn(work: Work): Promise<void> {
-  return run(work, "interrupted: run the same command again to go on");
+function runOn(work: Work, interrupted = "interrupted: run the same command again to go on"): Promise<void> {
+  return run(work, interrupted);
+}
+
+/** Of a command that asks. */
+function runQuestion(work: Work): Promise<void> {
+  return run(work, undefined, exitCodeOfQuestion);
 }
 
 /** The first one stops in order, a second one at once: either way, what is not stored is sent the next time. */
@@ -100,7 +105,10 @@ const program = new Command("sluice")
   .showHelpAfterError("(sluice --help, or sluice COMMAND --help, say more)")
   .exitOverride();
 for (const add of [addUpload, addPoints, addLogs, addDownload]) add(program, runOn);
-for (const add of [addQuery, addSearch, addFiles, addDeletions, addStatus, addDemo]) add(program, run);
+for (const add of [addQuery, addSearch]) add(program, runQuestion);
+addFiles(program, run);
+addDeletions(program, runQuestion);
+for (const add of [addStatus, addDemo]) add(program, run);
 for (const command of program.commands) command.copyInheritedSettings(program);
 
 try {

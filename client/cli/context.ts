@@ -21,6 +21,9 @@ export interface GlobalOptions {
   wait?: number;
 }
 
+/** Runs the work of a command that goes on when it is run again, or of which `interrupted` says that it does not. */
+export type RunOn = (work: (context: Context) => Promise<number>, interrupted?: string) => Promise<void>;
+
 /** What a command works with. */
 export interface Context {
   readonly url: string;

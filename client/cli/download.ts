@@ -11,7 +11,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import type { FileInfo } from "../mod.ts";
 import { type Bar, createBars } from "./bars.ts";
-import type { Context } from "./context.ts";
+import type { Context, RunOn } from "./context.ts";
 import type { Command } from "./deps.ts";
 import { Exit } from "./exit.ts";
 import { bytes } from "./format.ts";
@@ -22,7 +22,7 @@ const READ_BYTES = 256 * 1024;
 
 export function addDownload(
   program: Command,
-  run: (work: (context: Context) => Promise<number>) => Promise<void>,
+  run: RunOn,
 ): void {
   program.command("download")
     .summary("download a file, verified by its SHA-256")
@@ -30,14 +30,19 @@ export function addDownload(
     .argument("<id>", "id of the file, as `sluice files` lists it")
     .option("-o, --output <path>", "where to write it: a file, a folder, or - for standard output (default: its name)")
     .addHelpText("after", EXAMPLES)
-    .action((id: string, options: { output?: string }) => run((context) => download(context, id, options.output)));
+    .action((id: string, { output }: { output?: string }) =>
+      run(
+        (context) => download(context, id, output),
+        output === STDIN ? "interrupted: what has come is not kept, so that the same command begins anew" : undefined,
+      )
+    );
 }
 
 const EXAMPLES = `
 Examples:
   $ sluice download 01KAJ7Z0W5Q3
   $ sluice download 01KAJ7Z0W5Q3 --output reports/
-  $ sluice download 01KAJ7Z0W5Q3 --output - | gunzip
+  $ sluice download 01KAJ7Z0W5Q3 --output - | jq .items
 `;
 
 async function download(context: Context, id: string, output: string | undefined): Promise<number> {

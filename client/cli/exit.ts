@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ReaderError } from "../readers/lines.ts";
+import { HeaderError, ReaderError } from "../readers/lines.ts";
 import { Code, SluiceError, type SluiceReason } from "../mod.ts";
 
 /** Exit codes; docs/cli.md lists them. */
@@ -26,14 +26,26 @@ export const Exit = {
 const MINE: ReadonlySet<SluiceReason> = new Set(["item", "producer", "source"]);
 const DENIED: ReadonlySet<Code> = new Set([Code.Unauthenticated, Code.PermissionDenied]);
 
+/** What is wrong with the arguments, and shows only when they are used. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
 /** The exit code for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError || error instanceof HeaderError) return Exit.usage;
   if (error instanceof SluiceError) {
     if (MINE.has(error.reason)) return Exit.refused;
     if (DENIED.has(error.code)) return Exit.denied;
     if (error.retryable || error.reason === "foreign") return Exit.unavailable;
   }
   return Exit.refused;
+}
+
+/** The same of a question: it is made of nothing but arguments, so what is invalid is one of them. */
+export function exitCodeOfQuestion(error: unknown): number {
+  const isInvalid = error instanceof SluiceError && error.reason === "server" && error.code === Code.InvalidArgument;
+  return isInvalid ? Exit.usage : exitCodeOf(error);
 }
 
 /** An error in one line: what happened, what is stored, how to go on. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { createReadStream } from "node:fs";
-import { readdir, realpath, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { lstat, readdir, realpath, stat } from "node:fs/promises";
+import { dirname, extname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import type { Context } from "./context.ts";
 import { glob, isDynamicPattern } from "./deps.ts";
@@ -13,6 +13,12 @@ import { Exit } from "./exit.ts";
 
 /** Stands for standard input. */
 export const STDIN = "-";
+
+/** What there is to say when a command is interrupted that sends these; undefined if it goes on. */
+export function interruptedSending(args: readonly string[]): string | undefined {
+  if (!args.includes(STDIN)) return undefined;
+  return "interrupted: standard input cannot be read twice, so that the same command sends it from its beginning";
+}
 
 /** What arguments name. */
 export interface Inputs {
@@ -40,13 +46,38 @@ export async function expandPaths(context: Pick<Context, "note" | "warn">, args:
       found = await filesIn(arg, { note: context.note, fail });
       if (found.length === 0) context.note(`${arg}: no files are in it`);
     } else if (info === undefined && arg !== STDIN && isDynamicPattern(arg)) {
-      found = (await glob(arg, { onlyFiles: true, expandDirectories: false })).sort();
+      found = await fitting(arg, context.note);
       if (found.length === 0) fail(`no file fits the pattern ${arg}`);
     }
     // What is not there is found out when it is opened, and is then a failure of that file alone.
     for (const path of found) paths.add(path);
   }
   return { paths: [...paths], code };
+}
+
+/** All files that fit a pattern. Links are followed as in folders; those that the pattern names are what was asked for. */
+async function fitting(pattern: string, note: (text: string) => void): Promise<string[]> {
+  const parts = pattern.split("/");
+  const fixed = parts.slice(0, parts.findIndex((part) => isDynamicPattern(part)));
+  const base = resolve(pattern.startsWith("/") ? "/" : ".", ...fixed.filter((part) => part !== ""));
+  const areLinks = new Map<string, boolean>();
+  const leadsThroughLink = async (path: string): Promise<boolean> => {
+    const folder = dirname(path);
+    if (folder === base || folder === dirname(folder)) return false;
+    let isLink = areLinks.get(folder);
+    if (isLink === undefined) {
+      isLink = (await lstat(folder)).isSymbolicLink();
+      areLinks.set(folder, isLink);
+      if (isLink) note(`${relative(".", folder)}: links to folders are not followed`);
+    }
+    return isLink || await leadsThroughLink(folder);
+  };
+  const paths: string[] = [];
+  // Not by tinyglobby's option, with which links to files are left out too.
+  for (const path of (await glob(pattern, { onlyFiles: true, expandDirectories: false })).sort()) {
+    if (!await leadsThroughLink(resolve(path))) paths.push(path);
+  }
+  return paths;
 }
 
 /** All files in a folder and those below, by name. Links are followed to files, and not to folders: those may go round. */

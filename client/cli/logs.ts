@@ -5,17 +5,18 @@
  */
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { StreamKind } from "../../gen/sluice/v1/stream_pb.ts";
 import type { LogInit } from "../mod.ts";
 import type { LogReaderOptions } from "../readers/log_fields.ts";
 import { logfmtLogs } from "../readers/logfmt.ts";
 import { ndjsonLogs } from "../readers/ndjson.ts";
 import { plainLogs } from "../readers/plain.ts";
 import { parseEncoding } from "./arguments.ts";
-import type { Context } from "./context.ts";
+import type { Context, RunOn } from "./context.ts";
 import { type Command, Option } from "./deps.ts";
 import { Exit } from "./exit.ts";
 import { followLogs } from "./follow_logs.ts";
-import { expandPaths, extensionOf, STDIN } from "./inputs.ts";
+import { expandPaths, extensionOf, interruptedSending, STDIN } from "./inputs.ts";
 import { sendInputs } from "./send.ts";
 
 type Format = "plain" | "ndjson" | "logfmt";
@@ -29,7 +30,7 @@ interface Options {
   skipBad?: boolean;
 }
 
-export function addLogs(program: Command, run: (work: (context: Context) => Promise<number>) => Promise<void>): void {
+export function addLogs(program: Command, run: RunOn): void {
   program.command("logs")
     .summary("send log lines: plain, NDJSON or logfmt")
     .description(
@@ -47,7 +48,9 @@ export function addLogs(program: Command, run: (work: (context: Context) => Prom
     .option("--encoding <name>", "of the text (default: utf-8)", parseEncoding)
     .option("--skip-bad", "leave out lines that cannot be read, and go on (always so with --follow)")
     .addHelpText("after", EXAMPLES)
-    .action((args: string[], options: Options) => run((context) => logs(context, args, options)));
+    .action((args: string[], options: Options) =>
+      run((context) => logs(context, args, options), interruptedSending(args))
+    );
 }
 
 const EXAMPLES = `
@@ -74,6 +77,7 @@ async function logs(context: Context, args: readonly string[], options: Options)
   }
   return await sendInputs<LogInit>(context, await expandPaths(context, args), {
     what: "log entry",
+    kind: StreamKind.LOGS,
     // A line that is left out is no item, so the others have the same places in the stream.
     how: JSON.stringify({ ...options, skipBad: undefined }),
     skipBad: options.skipBad ?? false,

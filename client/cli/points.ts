@@ -4,16 +4,17 @@
  * @module
  */
 import { hostname } from "node:os";
+import { StreamKind } from "../../gen/sluice/v1/stream_pb.ts";
 import { csvPoints } from "../readers/csv.ts";
 import type { ReaderError, ReaderOptions } from "../readers/lines.ts";
 import { ndjsonPoints } from "../readers/ndjson.ts";
 import { prometheusPoints } from "../readers/prometheus.ts";
 import type { PointInit } from "../mod.ts";
 import { commaSeparated, parseDelimiter, parseEncoding } from "./arguments.ts";
-import type { Context } from "./context.ts";
+import type { Context, RunOn } from "./context.ts";
 import { type Command, Option } from "./deps.ts";
-import { Exit } from "./exit.ts";
-import { expandPaths, extensionOf, STDIN } from "./inputs.ts";
+import { Exit, UsageError } from "./exit.ts";
+import { expandPaths, extensionOf, interruptedSending, STDIN } from "./inputs.ts";
 import { sendInputs } from "./send.ts";
 
 type Format = "csv" | "ndjson" | "prometheus";
@@ -43,7 +44,15 @@ const BY_EXTENSION: Readonly<Record<string, Format>> = {
   ".om": "prometheus",
 };
 
-export function addPoints(program: Command, run: (work: (context: Context) => Promise<number>) => Promise<void>): void {
+/** What options there are for lines that were not understood. */
+const ADVICE: Readonly<Record<Format, string>> = {
+  csv: "columns that are tags are named with --tag-columns, those that are metrics with --metric-columns, and the " +
+    "source of lines that name none with --source",
+  ndjson: "the source of lines that name none is given with --source",
+  prometheus: "",
+};
+
+export function addPoints(program: Command, run: RunOn): void {
   program.command("points")
     .summary("send data points from CSV, NDJSON or Prometheus' text format")
     .description("Sends the data points of files, or of standard input (-). One that was interrupted goes on.")
@@ -67,7 +76,9 @@ export function addPoints(program: Command, run: (work: (context: Context) => Pr
     .option("--encoding <name>", "of the text (default: utf-8)", parseEncoding)
     .option("--skip-bad", "leave out lines that cannot be read, and go on")
     .addHelpText("after", EXAMPLES)
-    .action((args: string[], options: Options) => run((context) => points(context, args, options)));
+    .action((args: string[], options: Options) =>
+      run((context) => points(context, args, options), interruptedSending(args))
+    );
 }
 
 const EXAMPLES = `
@@ -84,9 +95,11 @@ async function points(context: Context, args: readonly string[], options: Option
   }
   return await sendInputs<PointInit>(context, await expandPaths(context, args), {
     what: "point",
+    kind: StreamKind.POINTS,
     // A line that is left out is no item, so the others have the same places in the stream.
     how: JSON.stringify({ ...options, skipBad: undefined }),
     skipBad: options.skipBad ?? false,
+    advice: (path) => ADVICE[options.format ?? BY_EXTENSION[extensionOf(path)]],
     read: (path, bytes, onError) => readPoints(path, bytes, options, onError),
     send: (items, sendOptions) => context.sluice.sendPoints(items, sendOptions),
   });
@@ -118,6 +131,6 @@ function readPoints(
     case "prometheus":
       return prometheusPoints(bytes, { ...common, source: source ?? hostname() });
     default:
-      throw new Error("its extension does not say what it is: give --format");
+      throw new UsageError("its extension does not say what it is: give --format");
   }
 }

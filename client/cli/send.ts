@@ -3,12 +3,15 @@
  *
  * @module
  */
-import { type CollectionResult, type LogCollectionResult, type Rejection, SluiceError } from "../mod.ts";
+import { type StreamKind, StreamService } from "../../gen/sluice/v1/stream_pb.ts";
+import { Code, type CollectionResult, type LogCollectionResult, type Rejection, SluiceError } from "../mod.ts";
 import type { Sending } from "../progress.ts";
 import type { SendOptions } from "../collect.ts";
 import { isForgotten } from "../errors.ts";
+import { createCore } from "../options.ts";
+import { ask } from "../unary.ts";
 import { newStreamId } from "../stream_id.ts";
-import { ReaderError } from "../readers/lines.ts";
+import { HeaderError, ReaderError } from "../readers/lines.ts";
 import { type Bars, createBars } from "./bars.ts";
 import type { Context } from "./context.ts";
 import { Exit, exitCodeOf, explain } from "./exit.ts";
@@ -22,8 +25,11 @@ const NAMED_FAULTS = 10;
 export interface Sendable<T> {
   /** `point` or `log entry`. */
   readonly what: string;
+  readonly kind: StreamKind;
   /** What else tells one sending of a file from another: the options that say how it is read. */
   readonly how: string;
+  /** The options that say what an input means that was not understood. */
+  advice?(path: string): string;
   /** Leaves out lines that cannot be read, and goes on. */
   readonly skipBad: boolean;
   read(path: string, bytes: AsyncIterable<Uint8Array>, onError: (error: ReaderError) => void): AsyncIterable<T>;
@@ -40,8 +46,9 @@ export async function sendInputs<T>(context: Context, inputs: Inputs, kind: Send
         worst = Math.max(worst, await sendInput(context, bars, path, kind));
       } catch (error) {
         if (context.signal.aborted) throw error;
-        context.warn(`${nameOf(path)}: ${explain(causeOf(error))}`);
-        worst = Math.max(worst, exitCodeOf(error));
+        const cause = causeOf(error);
+        context.warn(`${nameOf(path)}: ${explain(cause)}`);
+        worst = Math.max(worst, exitCodeOf(cause));
       }
     }
   } finally {
@@ -77,18 +84,15 @@ async function sendInput<T>(context: Context, bars: Bars, path: string, kind: Se
     if (key !== undefined) await memory.forget(key);
     for (const rejection of receipt.rejections) faults.name(textOf(rejection, kind.what));
     const summary = summaryOf(receipt);
-    context.result(
-      { input: nameOf(path), ...summary, unreadable: faults.lines },
-      [
-        `${nameOf(path)}: ${count(summary.stored)} stored`,
-        ...summary.duplicates > 0 ? [`${count(summary.duplicates)} were there already`] : [],
-        ...summary.filtered > 0 ? [`${count(summary.filtered)} filtered`] : [],
-        ...summary.rejected > 0 ? [`${count(summary.rejected)} rejected`] : [],
-        ...faults.lines > 0 ? [`${count(faults.lines)} lines unreadable`] : [],
-      ].join(", "),
-    );
+    report(context, path, summary, faults.lines);
     return summary.rejected > 0 || faults.lines > 0 ? Exit.refused : Exit.ok;
   } catch (error) {
+    const cause = causeOf(error);
+    if (cause instanceof ReaderError) {
+      context.warn(`${nameOf(path)}: ${cause.message}; ${howToGoOn(path, kind, cause)}`);
+      report(context, path, await storedSoFar(context, kind, streamId), faults.lines + 1);
+      return exitCodeOf(cause);
+    }
     if (key === undefined || !isForgotten(error)) throw error;
     // What another try cannot mend must not stand in the way of a sending from the beginning.
     await memory.forget(key);
@@ -100,6 +104,45 @@ async function sendInput<T>(context: Context, bars: Bars, path: string, kind: Se
   } finally {
     bar.end();
   }
+}
+
+/** The result of one input. */
+function report(context: Context, path: string, summary: Summary, unreadable: number): void {
+  const input = nameOf(path);
+  context.result(
+    { input, ...summary, unreadable },
+    [
+      `${input}: ${count(summary.stored)} stored`,
+      ...summary.duplicates > 0 ? [`${count(summary.duplicates)} were there already`] : [],
+      ...summary.filtered > 0 ? [`${count(summary.filtered)} filtered`] : [],
+      ...summary.rejected > 0 ? [`${count(summary.rejected)} rejected`] : [],
+      ...unreadable > 0 ? [`${count(unreadable)} lines unreadable`] : [],
+    ].join(", "),
+  );
+}
+
+/** What the server has of a stream that has not come to its end; nothing, if it never began. */
+async function storedSoFar(context: Context, { kind }: { kind: StreamKind }, streamId: string): Promise<Summary> {
+  const { core, close } = createCore({ url: context.url, token: context.token });
+  try {
+    const { stream } = await ask(core, StreamService.method.getStream, { kind, streamId }, { signal: context.signal });
+    const { case: found, value } = stream?.result ?? { case: undefined };
+    if (found === "points" || found === "logs") return summaryOf(value);
+  } catch (error) {
+    if (!(error instanceof SluiceError && error.code === Code.NotFound)) throw error;
+  } finally {
+    close();
+  }
+  return { stored: 0, rejected: 0, filtered: 0, duplicates: 0 };
+}
+
+/** How to go on after a line that ended a sending. */
+function howToGoOn<T>(path: string, { skipBad, advice }: Sendable<T>, cause: ReaderError): string {
+  return [
+    ...skipBad || cause instanceof HeaderError ? [] : ["run again with --skip-bad to leave out such lines"],
+    path === STDIN ? "what is sent again is stored twice" : "a file that is changed is sent from its beginning",
+    ...advice === undefined ? [] : [advice(path)],
+  ].filter((text) => text !== "").join("; ");
 }
 
 /** The first faults are named, the others counted. */

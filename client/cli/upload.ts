@@ -8,11 +8,11 @@ import process from "node:process";
 import type { UploadResult } from "../mod.ts";
 import { wholeNumber } from "./arguments.ts";
 import { type Bars, createBars } from "./bars.ts";
-import type { Context } from "./context.ts";
+import type { Context, RunOn } from "./context.ts";
 import type { Command } from "./deps.ts";
 import { Exit, exitCodeOf, explain } from "./exit.ts";
 import { bytes } from "./format.ts";
-import { expandPaths, STDIN } from "./inputs.ts";
+import { expandPaths, interruptedSending, STDIN } from "./inputs.ts";
 import { nameOf } from "./send.ts";
 
 interface Options {
@@ -22,7 +22,7 @@ interface Options {
   checksum: boolean;
 }
 
-export function addUpload(program: Command, run: (work: (context: Context) => Promise<number>) => Promise<void>): void {
+export function addUpload(program: Command, run: RunOn): void {
   program.command("upload")
     .summary("upload files")
     .description(
@@ -34,14 +34,16 @@ export function addUpload(program: Command, run: (work: (context: Context) => Pr
     .option("-c, --concurrency <number>", "files that are under way at once", wholeNumber(1, 64), 4)
     .option("--no-checksum", "send no SHA-256s")
     .addHelpText("after", EXAMPLES)
-    .action((args: string[], options: Options) => run((context) => upload(context, args, options)));
+    .action((args: string[], options: Options) =>
+      run((context) => upload(context, args, options), interruptedSending(args))
+    );
 }
 
 const EXAMPLES = `
 Examples:
   $ sluice upload report.csv
   $ sluice upload reports/ 'logs/**/*.txt' --concurrency 8
-  $ pg_dump --csv ... | sluice upload --name dump.csv -
+  $ psql --csv --command 'TABLE orders' | sluice upload --name dump.csv -
 `;
 
 async function upload(context: Context, args: readonly string[], options: Options): Promise<number> {

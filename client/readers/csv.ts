@@ -9,7 +9,15 @@
 import type { PointInit } from "../items.ts";
 import { type CsvColumns, csvColumns, csvPoint } from "./csv_columns.ts";
 import { CsvRecord } from "./csv_record.ts";
-import { assertDecoded, attempt, ReaderError, type ReaderOptions, readLines, type TextSource } from "./lines.ts";
+import {
+  assertDecoded,
+  attempt,
+  HeaderError,
+  ReaderError,
+  type ReaderOptions,
+  readLines,
+  type TextSource,
+} from "./lines.ts";
 
 /** Columns of a file at the most: a point's 128 metrics and 32 tags, and what else stands in a wide table. */
 const MAX_COLUMNS = 1000;
@@ -42,7 +50,8 @@ export interface CsvOptions extends ReaderOptions {
  * The points of a CSV file: either one value in each row (columns `metric` and `value`), or one metric in each column.
  * An empty cell is no value. A row that is no point, or has too few or too many fields, is an error with its line.
  *
- * @throws {ReaderError} See {@linkcode ReaderOptions.onError}; always, if the header does not say what it must.
+ * @throws {ReaderError} See {@linkcode ReaderOptions.onError}; always, as a HeaderError, if the header does not say what it
+ * must.
  *
  * @example
  * ```ts
@@ -65,7 +74,7 @@ export async function* csvPoints(source: TextSource, options: CsvOptions = {}): 
       const fields = fieldsOf(record, lines[i], begin, columns === undefined ? {} : options);
       if (fields === undefined) continue;
       if (columns === undefined) {
-        columns = attempt(begin, {}, () => csvColumns(fields, options))!;
+        columns = columnsOf(begin, fields, options);
         continue;
       }
       const known = columns;
@@ -74,6 +83,14 @@ export async function* csvPoints(source: TextSource, options: CsvOptions = {}): 
     }
   }
   if (!record.empty) throw new ReaderError(begin, "has a quoted field that does not end");
+}
+
+function columnsOf(line: number, header: readonly string[], options: CsvOptions): CsvColumns {
+  try {
+    return csvColumns(header, options);
+  } catch (cause) {
+    throw new HeaderError(line, cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }
 
 /** The record that ends with this line; undefined if none does, or it is blank, or the error was reported. */

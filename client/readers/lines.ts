@@ -36,6 +36,11 @@ export class ReaderError extends Error {
   }
 }
 
+/** A header that does not say what it must: without it no line can be understood. */
+export class HeaderError extends ReaderError {
+  override name = "HeaderError";
+}
+
 /** Complete lines without their "\n", and the number of the first of them, from 1. */
 export interface Lines {
   lines: string[];

@@ -10,6 +10,7 @@ import {
 } from "../../client/cli/arguments.ts";
 import { printable } from "../../client/cli/context.ts";
 import { bytes, duration, table } from "../../client/cli/format.ts";
+import { interruptedSending } from "../../client/cli/inputs.ts";
 import { createCli } from "./command.ts";
 
 const NOBODY = { url: "http://127.0.0.1:1" };
@@ -97,4 +98,9 @@ Deno.test("output: sizes, durations and tables", () => {
   assertEquals([0, 59.2, 61, 3723].map(duration), ["0:00", "1:00", "1:01", "1:02:03"]);
   assertEquals(printable("a\tä\n\u001b]0;title\u0007\r\u009b2J"), "a\tä\n\uFFFD]0;title\uFFFD\uFFFD\uFFFD2J");
   assertEquals(table(["a", "long"], [["xyz", "1"], ["", ""]]), "a    long\nxyz  1\n");
+});
+
+Deno.test("interruptedSending(): standard input does not go on", () => {
+  assertEquals(interruptedSending(["a.csv"]), undefined);
+  assertMatch(interruptedSending(["a.csv", "-"])!, /standard input .* from its beginning/);
 });

@@ -1,10 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { exitCodeOf } from "../../client/cli/exit.ts";
 import { toSluiceError } from "../../client/errors.ts";
 import { SluiceError } from "../../client/mod.ts";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { serveRaw } from "../client/fake_server.ts";
+import { sharedServer } from "../support/shared_server.ts";
 import { createCli } from "./command.ts";
 
 Deno.test("exitCodeOf(): what may succeed later is 3, what is refused for good 1, whoever may not 4", () => {
@@ -30,4 +31,24 @@ Deno.test("sluice status: a server that does not answer in time ends with 3", as
   const { code, stderr } = await cli.run(["status"]);
   silent.abort();
   assertEquals(code, 3, stderr);
+});
+
+Deno.test("sluice: what only shows to be wrong when it is used ends with 2", async () => {
+  const server = await sharedServer();
+  await using cli = await createCli(server);
+  await Deno.writeTextFile(`${cli.folder}/a.unknown`, "a\n");
+  await Deno.writeTextFile(`${cli.folder}/nohdr.csv`, "1,2,3\n4,5,6\n");
+  const wrong: [string[], RegExp][] = [
+    [["search", "ms:>fast"], /expected a number at character 5/],
+    [["search", "(a"], /at character/],
+    [["search", "x", "--level", "nope"], /level/],
+    [["query", "cpu", "--from", "1h", "--to", "2h"], /to/],
+    [["points", "a.unknown"], /give --format/],
+    [["points", "nohdr.csv"], /line 1: has no column timestamp/],
+  ];
+  for (const [args, said] of wrong) {
+    const { code, stderr } = await cli.run(args);
+    assertEquals(code, 2, `${args.join(" ")}: ${stderr}`);
+    assertMatch(stderr, said);
+  }
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { resolve } from "node:path";
 import { expandPaths, openInput } from "../../client/cli/inputs.ts";
 import { sharedServer } from "../support/shared_server.ts";
 import { createCli } from "./command.ts";
@@ -59,6 +60,16 @@ Deno.test("expandPaths(): links to files are files, links to folders are not fol
       "warn: /in/gone: ENOENT",
       "note: /empty: no files are in it",
     ]);
+    said.length = 0;
+    await Deno.symlink("../a.txt", `${folder}/in/deep/link.txt`);
+    await Deno.symlink("../out", `${folder}/in/to`);
+    const fitting = await expandPaths(context, [`${folder}/in/**/*.txt`]);
+    const found = ["in/a.txt", "in/deep/b.txt", "in/deep/link.txt"].map((name) => `${folder}/${name}`);
+    assertEquals(fitting.paths.map((path) => resolve(path)), found);
+    assertMatch(said.join(), /note: \S*\/in\/to: links to folders are not followed/);
+    // What is named is what was asked for.
+    const named = await expandPaths(context, [`${folder}/in/to/*.txt`]);
+    assertEquals(named.paths.map((path) => resolve(path)), [`${folder}/in/to/c.txt`]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

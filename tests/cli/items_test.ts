@@ -51,7 +51,14 @@ Deno.test("sluice points: a line that cannot be read ends the sending, or is lef
   await Deno.writeTextFile(`${cli.folder}/p.csv`, `time,host,cli_z\n${now},a,1\n${now},a,fast\n${now + 1},a,3\n`);
   const ended = await cli.run(["points", "p.csv"]);
   assertEquals(ended.code, 1);
-  assertMatch(ended.stderr, /p\.csv: line 3: "cli_z" must be a finite number: current value is "fast"/);
+  assertMatch(ended.stderr, /p\.csv: line 3: "cli_z" must be a finite number: current value is "fast"; run again with/);
+  assertMatch(
+    ended.stderr,
+    /--skip-bad to leave .*; a file that is changed is sent from its beg.* --tag-columns.* --source/,
+  );
+  assertEquals(ended.stdout, "p.csv: 1 stored, 1 lines unreadable\n");
+  const asJson = JSON.parse((await cli.run(["--json", "points", "p.csv"])).stdout);
+  assertEquals([asJson.input, asJson.stored, asJson.rejected, asJson.unreadable], ["p.csv", 1, 0, 1]);
   // It goes on behind that line: the stream is the same, and has all of it once.
   const skipped = await cli.run(["points", "--skip-bad", "p.csv"]);
   assertMatch(skipped.stderr, /goes on where it was left/);
@@ -93,7 +100,7 @@ Deno.test("sluice search: in the language of searches, and --follow shows what c
   const found = await cli.json(["search", "cliquery (level:warn+ OR nothing) -fast"]);
   assertEquals(found.map(({ level }) => level), ["WARN"]);
   const wrong = await cli.run(["search", "cliquery", "AND"]);
-  assertEquals(wrong.code, 1);
+  assertEquals(wrong.code, 2);
   assertMatch(wrong.stderr, /query: expected .* at character/);
 
   const following = cli.start(["search", "--follow", "-a", "clisearch", "-l", "warn"]);
