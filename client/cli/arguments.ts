@@ -49,15 +49,16 @@ export function parseEncoding(text: string): string {
   }
 }
 
-/** A date and time, a number since the epoch, or a duration before now: milliseconds since the epoch. */
+/** A date and time, a number since the epoch, `now`, or a duration before now: milliseconds since the epoch. */
 export function parseMoment(text: string): bigint {
+  if (text === "now") return BigInt(Date.now());
   const ago = /^-?(\d.*[a-z])$/.exec(text);
   if (ago !== null && parseDate(text) === undefined) return BigInt(Math.floor(Date.now() - parseDuration(ago[1])));
   try {
     return BigInt(parseTime(text));
   } catch {
     throw new InvalidArgumentError(
-      "It must be a time such as 2026-11-24T10:00:00Z, 1795500000, or 24h for so long ago.",
+      "It must be a time such as 2026-11-24T10:00:00Z, 1795500000, now, or 24h for so long ago.",
     );
   }
 }

@@ -8,7 +8,7 @@ import { collectPairs, commaSeparated, parseMoment, parseQuantiles, parseStep, w
 import type { Context } from "./context.ts";
 import { type Command, InvalidArgumentError, Option } from "./deps.ts";
 import { Exit } from "./exit.ts";
-import { count, pairs, table, time } from "./format.ts";
+import { count, decimal, pairs, table, time } from "./format.ts";
 import { tailOn } from "./tail.ts";
 
 /** Entries of a page of a search. */
@@ -55,7 +55,11 @@ export function addQuery(program: Command, run: Run): void {
     .argument("[metric]", "name of the metric")
     .option("-s, --source <name>", "only of this source")
     .option("-t, --tag <name=value>", "only with this tag; can be given again", collectPairs)
-    .option("--from <time>", "begin: a time, or so long ago (default: as far back as points are kept)", parseMoment)
+    .option(
+      "--from <time>",
+      "begin: a time, now, or so long ago (default: as far back as points are kept)",
+      parseMoment,
+    )
     .option("--to <time>", "end (default: now)", parseMoment)
     .option("--step <duration>", "one row for each such time (default: one for all)", parseStep)
     .option(
@@ -87,7 +91,7 @@ export function addSearch(program: Command, run: Run): void {
     .option("-a, --application <name>", "only of this application")
     .option("-l, --level <level>", "of this level and above")
     .option("-f, --field <name=value>", "only with this field; can be given again", collectPairs)
-    .option("--from <time>", "begin: a time, or so long ago (default: as far back as logs are kept)", parseMoment)
+    .option("--from <time>", "begin: a time, now, or so long ago (default: as far back as logs are kept)", parseMoment)
     .option("--to <time>", "end (default: now)", parseMoment)
     .option("-n, --limit <number>", "entries at the most, newest first", wholeNumber(1, 1_000_000), 100)
     .addOption(new Option("--follow", "show what comes, as it comes").conflicts(["from", "to", "limit"]))
@@ -121,6 +125,9 @@ async function query(context: Context, metric: string, options: QueryOptions): P
     quantiles,
     groupBy: options.groupBy,
   }, { signal: context.signal });
+  const isEmpty = series.every(({ buckets }) => buckets.length === 0);
+  if (isEmpty) context.note("no points");
+  if (isEmpty && !context.json) return Exit.ok;
   if (context.json) {
     for (const one of series) context.result({ ...one.series, buckets: one.buckets }, "");
     return Exit.ok;
@@ -138,7 +145,7 @@ async function query(context: Context, metric: string, options: QueryOptions): P
   );
   context.result(
     undefined,
-    rows.length === 0 ? "no points" : table([
+    table([
       ...times ? ["time"] : [],
       "source",
       ...names,
@@ -164,6 +171,7 @@ async function listSeries(context: Context, { source, tag, ...others }: QueryOpt
     const page = await context.sluice.listSeries({ source, tags: tag, pageSize: PAGE_SIZE, pageToken }, {
       signal: context.signal,
     });
+    if (page.series.length === 0 && pageToken === "") context.note("no series");
     for (const series of page.series) {
       context.result(series, `${series.metric}  ${series.source}  ${pairs(series.tags)}`.trimEnd());
     }
@@ -176,10 +184,7 @@ async function search(context: Context, words: readonly string[], options: Searc
   let left = options.limit;
   for (let pageToken = "";;) {
     const page = await context.sluice.searchLogs({
-      query: queryOf(words),
-      application: options.application,
-      minLevel: options.level,
-      fields: options.field,
+      ...conditionsOf(words, options),
       from: options.from,
       to: options.to,
       // A page token goes with an otherwise equal request.
@@ -189,6 +194,11 @@ async function search(context: Context, words: readonly string[], options: Searc
     for (const hit of page.hits.slice(0, left)) show(context, hit);
     left -= page.hits.length;
     pageToken = page.nextPageToken;
+    if (left === options.limit && pageToken === "") context.note("no entries");
+    const isMore = left < 0 || left === 0 && pageToken !== "";
+    if (isMore && !context.json) {
+      context.note(`the newest ${count(options.limit)}; there are more: see --limit, --from`);
+    }
     if (pageToken === "" || left <= 0) return Exit.ok;
   }
 }
@@ -205,15 +215,24 @@ async function follow(context: Context, words: readonly string[], options: Searc
   ].join(" ");
   const { signal } = context;
   const sluice = context.createPatient();
-  const onLost = () => context.warn("the connection was lost: what came meanwhile is not shown");
-  let isFirst = true;
+  // What is wrong is said of what was given, and not of the query that is made of it here.
+  await sluice.searchLogs({ ...conditionsOf(words, options), from: BigInt(Date.now()), pageSize: 1 }, { signal });
+  let state = "following; Ctrl-C ends it";
+  const onLost = () => {
+    context.warn("the connection was lost: what comes until there is another is not shown");
+    state = "it goes on";
+  };
   for await (const { hits, missed } of tailOn(() => sluice.tailLogs({ query }, { signal }), { signal, onLost })) {
-    if (isFirst) context.note("following; Ctrl-C ends it");
-    isFirst = false;
+    if (state !== "") context.note(state);
+    state = "";
     if (missed > 0n) context.warn(`${count(missed)} entries came too fast to be shown`);
     for (const hit of hits) show(context, hit);
   }
   return Exit.interrupted;
+}
+
+function conditionsOf(words: readonly string[], { application, level, field }: SearchOptions) {
+  return { query: queryOf(words), application, minLevel: level, fields: field };
 }
 
 function queryOf(words: readonly string[]): string {
@@ -232,5 +251,5 @@ function show(context: Context, { id, entry }: LogHit): void {
 
 function number(value: number | bigint | undefined): string {
   if (value === undefined) return "";
-  return typeof value === "bigint" ? count(value) : String(+value.toPrecision(6));
+  return typeof value === "bigint" ? count(value) : decimal(value);
 }

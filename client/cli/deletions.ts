@@ -23,8 +23,8 @@ export function addDeletions(program: Command, run: Run): void {
     .argument("[metric]", "name of the metric")
     .option("-s, --source <name>", "only of this source")
     .option("-t, --tag <name=value>", "only with this tag; can be given again", collectPairs)
-    .option("--from <time>", "only from this time on, or from so long ago", parseMoment)
-    .option("--to <time>", "only before this time", parseMoment)
+    .option("--from <time>", "only from then on: a time, now, or so long ago", parseMoment)
+    .option("--to <time>", "only before then: a time, now, or so long ago", parseMoment)
     .addHelpText(
       "after",
       `
@@ -47,8 +47,8 @@ Examples:
   program.command("delete-logs")
     .summary("delete log entries: all that the server has now and the conditions hold for")
     .option("-a, --application <name>", "only of this application")
-    .option("--from <time>", "only from this time on, or from so long ago", parseMoment)
-    .option("--to <time>", "only before this time", parseMoment)
+    .option("--from <time>", "only from then on: a time, now, or so long ago", parseMoment)
+    .option("--to <time>", "only before then: a time, now, or so long ago", parseMoment)
     .addHelpText("after", `\nExamples:\n  $ sluice delete-logs --application shop --to 30d\n`)
     .action(({ application, from, to }: { application?: string } & Range) =>
       run((context) =>

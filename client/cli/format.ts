@@ -20,6 +20,13 @@ export function count(value: number | bigint): string {
   return (typeof value === "number" ? Math.round(value) : value).toLocaleString("en-US");
 }
 
+/** Integers as they are, as far as a number can tell; others with six digits, and such that it shows if some are missing. */
+export function decimal(value: number): string {
+  if (Number.isSafeInteger(value)) return String(value);
+  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return value.toExponential(5);
+  return Math.abs(value) >= 1e4 ? value.toFixed(1) : String(+value.toPrecision(6));
+}
+
 /** `1:02:03` from seconds. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.ceil(seconds));

@@ -18,6 +18,7 @@ const TIMEOUT_MS = 5000;
 const MAX_STREAMS = 100;
 
 const KINDS = ["", "file", "points", "logs"];
+const STATES = ["", "open", "finished", "expired"];
 
 export function addStatus(program: Command, run: (work: (context: Context) => Promise<number>) => Promise<void>): void {
   program.command("status")
@@ -30,7 +31,11 @@ async function status(context: Context): Promise<number> {
   const isReady = await readiness(context);
   const streams = isReady ? await openStreams(context) : [];
   context.result(
-    { url: context.url, ready: isReady, streams },
+    {
+      url: context.url,
+      ready: isReady,
+      streams: streams.map((stream) => ({ ...stream, kind: KINDS[stream.kind], state: STATES[stream.state] })),
+    },
     isReady ? `${context.url} is ready` : `${context.url} does not take work`,
   );
   if (streams.length > 0 && !context.json) context.result(undefined, tableOf(streams));
@@ -43,8 +48,12 @@ async function readiness({ url, signal, warn }: Context): Promise<boolean> {
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
     const text = (await response.text()).trim();
-    // Whatever answers everything with 200 is no server of ours.
-    return response.ok && text === "ready";
+    const isReady = response.ok && text === "ready";
+    // Whatever answers everything with 200 is no server of ours; one that takes no work, or a proxy of it, says 503.
+    if (!isReady && response.status !== 503) {
+      warn(`HTTP ${response.status} instead of an answer: check the url: what answers there is no Sluice server`);
+    }
+    return isReady;
   } catch (error) {
     signal.throwIfAborted();
     const { message, cause } = error as Error;

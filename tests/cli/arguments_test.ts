@@ -9,7 +9,7 @@ import {
   wholeNumber,
 } from "../../client/cli/arguments.ts";
 import { printable } from "../../client/cli/context.ts";
-import { bytes, duration, table } from "../../client/cli/format.ts";
+import { bytes, decimal, duration, table } from "../../client/cli/format.ts";
 import { interruptedSending } from "../../client/cli/inputs.ts";
 import { createCli } from "./command.ts";
 
@@ -82,6 +82,8 @@ Deno.test("options: durations, times, numbers, pairs and quantiles", () => {
   assertEquals(parseMoment("2026-11-24T10:00:00Z"), BigInt(Date.parse("2026-11-24T10:00:00Z")));
   assertEquals(parseMoment("1795500000"), 1_795_500_000_000n);
   assertThrows(() => parseMoment("soon"), Error);
+  const at = Number(parseMoment("now"));
+  assert(at >= before && at <= Date.now());
   assertEquals(wholeNumber(1, 5)("5"), 5);
   for (const text of ["0", "6", "1.5", "", "1e0"]) assertThrows(() => wholeNumber(1, 5)(text), Error);
   assertEquals(collectPairs("b=c=d", collectPairs("a=")), { a: "", b: "c=d" });
@@ -95,6 +97,17 @@ Deno.test("options: durations, times, numbers, pairs and quantiles", () => {
 
 Deno.test("output: sizes, durations and tables", () => {
   assertEquals([0, 1023, 1536, 5 * 1024 ** 3].map(bytes), ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
+  assertEquals([1_500_000, 2 ** 53 - 1, -7, 0.5, 1 / 3, 749_999.5, 99_999.97, 2 ** 53, 1e300].map(decimal), [
+    "1500000",
+    "9007199254740991",
+    "-7",
+    "0.5",
+    "0.333333",
+    "749999.5",
+    "100000.0",
+    "9.00720e+15",
+    "1.00000e+300",
+  ]);
   assertEquals([0, 59.2, 61, 3723].map(duration), ["0:00", "1:00", "1:01", "1:02:03"]);
   assertEquals(printable("a\tä\n\u001b]0;title\u0007\r\u009b2J"), "a\tä\n\uFFFD]0;title\uFFFD\uFFFD\uFFFD2J");
   assertEquals(table(["a", "long"], [["xyz", "1"], ["", ""]]), "a    long\nxyz  1\n");

@@ -43,7 +43,8 @@ Deno.test("sluice points: CSV, NDJSON and Prometheus' text; sluice query finds t
   assertMatch(byHour.stdout, /^time +source +count .*\n\d{4}-\S+:00:00\.000Z +box +1 /);
   const listed = await cli.run(["query"]);
   assertMatch(listed.stdout, /^cli_x {2}nd {2}a=b$/m);
-  assertEquals((await cli.run(["query", "nothing"])).stdout, "no points\n");
+  const nothing = await cli.run(["query", "nothing"]);
+  assertEquals([nothing.code, nothing.stdout, nothing.stderr], [0, "", "no points\n"]);
 });
 
 Deno.test("sluice points: a line that cannot be read ends the sending, or is left out", async () => {
@@ -90,6 +91,11 @@ Deno.test("sluice logs: plain, NDJSON and logfmt; sluice search finds them", asy
   assertEquals(text.stdout, `${time} ERROR app: clitwo  user=42\n`);
   assertEquals((await cli.json(["search", "--application", "piped"])).length, 1);
   assertEquals((await cli.json(["search", "clione", "--limit", "1"])).length, 1);
+  const cut = await cli.run(["search", "clione", "--limit", "1"]);
+  assertEquals(cut.stderr, "the newest 1; there are more: see --limit, --from\n");
+  assertEquals((await cli.run(["search", "clione", "--limit", "2"])).stderr, "");
+  const none = await cli.run(["search", "clinothing", "--to", "now"]);
+  assertEquals([none.code, none.stdout, none.stderr], [0, "", "no entries\n"]);
 });
 
 Deno.test("sluice search: in the language of searches, and --follow shows what comes", async () => {
@@ -102,6 +108,12 @@ Deno.test("sluice search: in the language of searches, and --follow shows what c
   const wrong = await cli.run(["search", "cliquery", "AND"]);
   assertEquals(wrong.code, 2);
   assertMatch(wrong.stderr, /query: expected .* at character/);
+
+  // Of what was given, and not of the query that is made of it.
+  const unclear = await cli.run(["search", "--follow", "-a", "x", "ms:>fast"]);
+  assertEquals(unclear.code, 2);
+  assertMatch(unclear.stderr, /expected a number at character 5, where there is "fast"/);
+  assertEquals((await cli.run(["search", "--follow", "a) OR (b"])).code, 2);
 
   const following = cli.start(["search", "--follow", "-a", "clisearch", "-l", "warn"]);
   await until(() => following.stderr().includes("following"), 10_000);

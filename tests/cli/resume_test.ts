@@ -22,6 +22,7 @@ Deno.test("sluice upload: interrupted by Ctrl-C, the same command goes on from w
   const committed = await until(async () => {
     const { code, stdout } = await cli.run(["--json", "--url", server.url, "status"]);
     const [stream] = code === 0 ? JSON.parse(stdout).streams : [];
+    if (stream !== undefined) assertEquals([stream.kind, stream.state], ["file", "open"]);
     return stream?.committed >= 16 * MIB && stream.committed;
   }, 10_000);
   first.kill("SIGINT");

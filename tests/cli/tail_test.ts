@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Code } from "@connectrpc/connect";
 import { tailOn } from "../../client/cli/tail.ts";
 import { SluiceError } from "../../client/mod.ts";
@@ -56,4 +56,13 @@ Deno.test("tailOn() ends with what another try cannot mend", async () => {
   const options = { signal: new AbortController().signal, onLost() {} };
   const error = await assertRejects(() => Array.fromAsync(tailOn(ask, options)));
   assertEquals(error, refused);
+});
+
+Deno.test("tailOn() ends when an answer does not begin for as long as whoever asks is patient", async () => {
+  async function* ask(): AsyncGenerator<number> {
+    await Promise.reject(CUT);
+    yield 1;
+  }
+  const options = { signal: new AbortController().signal, onLost: () => assert(false, "there was nothing to lose") };
+  assertEquals(await assertRejects(() => Array.fromAsync(tailOn(ask, options))), CUT);
 });
