@@ -46,7 +46,8 @@ const BY_EXTENSION: Readonly<Record<string, Format>> = {
 
 /** What options there are for lines that were not understood. */
 const ADVICE: Readonly<Record<Format, string>> = {
-  csv: "columns that are tags are named with --tag-columns, those that are metrics with --metric-columns, and the " +
+  csv:
+    "what columns are is said with --tag-columns, --metric-columns, --timestamp-column and --source-column, and the " +
     "source of lines that name none with --source",
   ndjson: "the source of lines that name none is given with --source",
   prometheus: "",

@@ -89,7 +89,7 @@ async function sendInput<T>(context: Context, bars: Bars, path: string, kind: Se
   } catch (error) {
     const cause = causeOf(error);
     if (cause instanceof ReaderError) {
-      context.warn(`${nameOf(path)}: ${cause.message}; ${howToGoOn(path, kind, cause)}`);
+      context.warn(`${nameOf(path)}: ${howToGoOn(path, kind, cause)}`);
       report(context, path, await storedSoFar(context, kind, streamId), faults.lines + 1);
       return exitCodeOf(cause);
     }
@@ -136,12 +136,16 @@ async function storedSoFar(context: Context, { kind }: { kind: StreamKind }, str
   return { stored: 0, rejected: 0, filtered: 0, duplicates: 0 };
 }
 
-/** How to go on after a line that ended a sending. */
+/** What is wrong with the line that ended a sending, and how to go on. Without a header, nothing of the file was sent. */
 function howToGoOn<T>(path: string, { skipBad, advice }: Sendable<T>, cause: ReaderError): string {
+  const again = path === STDIN
+    ? "what is sent again is stored twice"
+    : "a file that is changed is sent from its beginning";
   return [
+    cause.message,
     ...skipBad || cause instanceof HeaderError ? [] : ["run again with --skip-bad to leave out such lines"],
-    path === STDIN ? "what is sent again is stored twice" : "a file that is changed is sent from its beginning",
-    ...advice === undefined ? [] : [advice(path)],
+    ...cause instanceof HeaderError ? [] : [again],
+    advice?.(path) ?? "",
   ].filter((text) => text !== "").join("; ");
 }
 
