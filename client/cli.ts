@@ -41,7 +41,9 @@ const interrupt = new AbortController();
 // Whoever reads the output may have seen enough, as `head` has.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(Exit.ok);
-  throw error;
+  // Nothing can be said there any more, and what waits for a write would wait for ever.
+  console.error(`sluice: the output cannot be written: ${error.message}`);
+  process.exit(Exit.refused);
 });
 
 type Work = (context: Context) => Promise<number>;

@@ -88,7 +88,14 @@ export function createContext(options: GlobalOptions, signal: AbortSignal): Cont
     stateDir,
     memory: createUploadMemory(new URL(url).href, stateDir)!,
     signal,
-    result: (value, text) => write(process.stdout, json ? JSON.stringify(value, plainValue) : text),
+    result(value, text) {
+      try {
+        write(process.stdout, json ? JSON.stringify(value, plainValue) : text);
+      } catch (error) {
+        // Deno throws what Node tells by an event.
+        process.stdout.emit("error", error);
+      }
+    },
     note,
     warn: (text) => write(process.stderr, `sluice: ${text}`),
   };
