@@ -8,7 +8,7 @@ import { createSluice, type SluiceEvent } from "../../client/mod.ts";
 import { numberedPoints, storedOf } from "../client/buffered_points.ts";
 import { Random } from "../store/format/random.ts";
 import { startProxy } from "../support/proxy.ts";
-import { startServer } from "../support/server.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 /** How late the slow one's answers come, ms. */
@@ -35,8 +35,8 @@ export async function failOver(signal: "SIGKILL" | "SIGSTOP"): Promise<void> {
     }));
   const received = (url: string) => events.some((event) => event.type === "receipt" && event.url === url);
   await until(() => received(proxy.url) && received(dying.url), 20_000);
-  const died = performance.now();
-  dying.kill(signal);
+  const died = signal === "SIGSTOP" ? await freeze(dying, slow.url) : performance.now();
+  if (signal !== "SIGSTOP") dying.kill(signal);
   for (const stream of streams) assertEquals((await stream).successfulCount, 20_000);
   const longest = Math.max(...streams.map((_, i) => gapAfter(events, died, i)));
   if (signal === "SIGSTOP") dying.kill("SIGCONT");
@@ -51,6 +51,23 @@ export async function failOver(signal: "SIGKILL" | "SIGSTOP"): Promise<void> {
       `${ejected === undefined ? "never" : `after ${(ejected.at - died).toFixed(0)} ms`}, ${probes} probes failed; ` +
       "all stored exactly once",
   );
+}
+
+/**
+ * Stops a process, and gives the moment. Not in the middle of a transaction: then it holds SQLite's lock, and all who share
+ * the file with it wait for it to go on.
+ */
+async function freeze(dying: TestServer, other: string): Promise<number> {
+  const sluice = createSluice({ url: other, retry: false });
+  for (;;) {
+    const moment = performance.now();
+    dying.kill("SIGSTOP");
+    const point = { source: "freeze", timestamp: Date.now(), metrics: { x: 1 } };
+    const isWell = await sluice.sendPoints([point], { deadlineMs: 1500 }).then(() => true, () => false);
+    if (isWell) return moment;
+    dying.kill("SIGCONT");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 /** How long after a moment a stream had its first receipt, ms. Streams are told apart by the order of their first calls. */
