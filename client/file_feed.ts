@@ -181,7 +181,6 @@ class FileWindow implements OpenWindow {
   readonly end: undefined;
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | Promise<Blob>;
   readonly made: Promise<void>;
-  readonly ms = FILE_WINDOW_MS;
   readonly #batch = new EnvelopeBatch();
   /** For another part than the first. */
   readonly #wait = new EndableWait();
@@ -204,7 +203,7 @@ class FileWindow implements OpenWindow {
     this.start = this.#sent = feed.committed;
     this.made = new Promise((resolve) => this.#setMade = resolve);
     this.#over = AbortSignal.any([feed.over, this.#stop.signal]);
-    this.#cancelTimer = feed.clock.setTimer(this.ms, () => this.#timeUp());
+    this.#cancelTimer = feed.clock.setTimer(FILE_WINDOW_MS, () => this.#timeUp());
     this.body = way === "stream" ? this.#stream() : this.#whole(Math.min(limit, WINDOW_BYTES));
   }
 

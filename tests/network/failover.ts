@@ -35,8 +35,9 @@ export async function failOver(signal: "SIGKILL" | "SIGSTOP"): Promise<void> {
     }));
   const received = (url: string) => events.some((event) => event.type === "receipt" && event.url === url);
   await until(() => received(proxy.url) && received(dying.url), 20_000);
-  const died = signal === "SIGSTOP" ? await freeze(dying, slow.url) : performance.now();
-  if (signal !== "SIGSTOP") dying.kill(signal);
+  let died = performance.now();
+  if (signal === "SIGSTOP") died = await freeze(dying, slow.url);
+  else dying.kill(signal);
   for (const stream of streams) assertEquals((await stream).successfulCount, 20_000);
   const longest = Math.max(...streams.map((_, i) => gapAfter(events, died, i)));
   if (signal === "SIGSTOP") dying.kill("SIGCONT");
